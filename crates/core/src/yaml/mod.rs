@@ -1,0 +1,1 @@
+//! YAML with the semantics that Kubernetes users know.
