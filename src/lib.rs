@@ -1,1 +1,6 @@
-//! Windlass.
+//! All of Windlass but its decisions, which are in [`windlass_core`]: the shells that fetch, render, watch
+//! and apply, and what people see. Public so that tests and fuzzers can use it; not a stable interface.
+
+pub mod failure;
+pub mod render;
+pub mod source;

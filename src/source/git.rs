@@ -1,0 +1,85 @@
+//! Git over smart HTTP: one bare mirror per repository and credentials.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a user wants of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reference {
+    /// The head of a branch.
+    Branch(String),
+    /// A tag; an annotated tag is peeled to its commit.
+    Tag(String),
+    /// A commit by its full id.
+    Commit(String),
+}
+
+/// How to sign in. Never printed: `Debug` shows only which kind it is.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Credentials {
+    /// No credentials.
+    Anonymous,
+    /// HTTP basic authentication.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password or token.
+        password: String,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// The token.
+        token: String,
+    },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Basic { .. } => "Basic(redacted)",
+            Self::Bearer { .. } => "Bearer(redacted)",
+        })
+    }
+}
+
+/// Asks what references point to now, and has their commits in the mirror afterwards.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveRequest {
+    /// Address of the repository, without credentials.
+    pub url: String,
+    /// How to sign in.
+    pub credentials: Credentials,
+    /// Directory of the bare mirror; created when missing, made anew when it is damaged.
+    pub mirror: PathBuf,
+    /// What to resolve.
+    pub references: Vec<Reference>,
+}
+
+/// What a reference points to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// Branch, tag or the word `commit`.
+    pub reference: String,
+    /// Full id of the commit.
+    pub commit: String,
+}
+
+/// Asks for the object ids of paths at a commit of a mirror: a blob's or a tree's id, `None` where there is
+/// nothing. Two commits in which all paths that a render read have equal ids render to the same release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathIdsRequest {
+    /// Directory of the bare mirror.
+    pub mirror: PathBuf,
+    /// Full id of the commit.
+    pub commit: String,
+    /// Paths relative to the root of the repository; `.` is the root.
+    pub paths: Vec<String>,
+}

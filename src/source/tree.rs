@@ -1,0 +1,1 @@
+//! Files of one revision, jailed and bounded.

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// cluster is the set of running components of one state directory.
+type cluster struct {
+	state   *stateDir
+	program string
+	// fail ends the context of the cluster with the cause.
+	fail context.CancelCauseFunc
+	ctx  context.Context
+
+	mutex     sync.Mutex
+	closing   bool
+	processes []*process
+	ports     []claimedPort
+	git       *gitService
+}
+
+func newCluster(ctx context.Context, fail context.CancelCauseFunc, state *stateDir) (*cluster, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{state: state, program: program, fail: fail, ctx: ctx}, nil
+}
+
+// start brings the components up in the order of their needs and returns when
+// pods can be created and would be scheduled.
+func (c *cluster) start(ctx context.Context, options upOptions) (report, error) {
+	gitRoot := options.gitRoot
+	if gitRoot == "" {
+		gitRoot = c.state.join("git")
+	}
+	git, err := startGit(gitRoot, "127.0.0.1:0", c.state.join("logs/git.log"))
+	if err != nil {
+		return report{}, err
+	}
+	c.git = git
+
+	pki, err := newPKI(c.state.join("pki"))
+	if err != nil {
+		return report{}, err
+	}
+	etcd, err := c.port()
+	if err != nil {
+		return report{}, err
+	}
+	secure, err := c.port()
+	if err != nil {
+		return report{}, err
+	}
+	server := "https://" + secure.String()
+
+	kubeconfig := c.state.join("kubeconfig")
+	if err := writeKubeconfig(kubeconfig, server, pki, "admin", "system:masters"); err != nil {
+		return report{}, err
+	}
+	if err := c.startRole("etcd", etcdArgs(c.state, pki, etcd)); err != nil {
+		return report{}, err
+	}
+	args, err := apiserverArgs(c.state, pki, secure, etcd)
+	if err != nil {
+		return report{}, err
+	}
+	if err := c.startRole("kube-apiserver", args); err != nil {
+		return report{}, err
+	}
+	client, err := newClient(kubeconfig)
+	if err != nil {
+		return report{}, err
+	}
+	err = waitFor(ctx, "the API server", func(ctx context.Context) (bool, error) { return apiserverReady(ctx, client) })
+	if err != nil {
+		return report{}, err
+	}
+
+	if err := c.startControllers(server, pki); err != nil {
+		return report{}, err
+	}
+	if options.kwok != "" {
+		if err := c.startKwok(server, pki, options.kwok); err != nil {
+			return report{}, err
+		}
+		if err := createNodes(ctx, client, options.nodes); err != nil {
+			return report{}, err
+		}
+	}
+	err = waitFor(ctx, "the default namespace", func(ctx context.Context) (bool, error) {
+		return defaultNamespaceReady(ctx, client)
+	})
+	if err != nil {
+		return report{}, err
+	}
+	err = waitFor(ctx, "the fake nodes", func(ctx context.Context) (bool, error) {
+		return nodesReady(ctx, client, options.nodes)
+	})
+	if err != nil {
+		return report{}, err
+	}
+
+	kubectl := c.state.join("bin/kubectl")
+	if err := os.Symlink(c.program, kubectl); err != nil {
+		return report{}, err
+	}
+	return report{
+		Kubeconfig: kubeconfig,
+		Server:     server,
+		Audit:      c.state.join("audit.log"),
+		Git:        git.url,
+		GitRoot:    git.root,
+		State:      c.state.path,
+		Logs:       c.state.join("logs"),
+		Kubectl:    kubectl,
+	}, nil
+}
+
+// startControllers starts the controller manager and the scheduler, each with
+// the user name that RBAC knows it by.
+func (c *cluster) startControllers(server string, pki *pki) error {
+	for name, args := range map[string]func(kubeconfig string) []string{
+		"kube-controller-manager": func(k string) []string { return controllerManagerArgs(pki, k) },
+		"kube-scheduler":          schedulerArgs,
+	} {
+		kubeconfig := pki.path(name + ".kubeconfig")
+		if err := writeKubeconfig(kubeconfig, server, pki, "system:"+name); err != nil {
+			return err
+		}
+		if err := c.startRole(name, args(kubeconfig)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) startKwok(server string, pki *pki, program string) error {
+	program, err := filepath.Abs(program)
+	if err != nil {
+		return err
+	}
+	kubeconfig := pki.path("kwok.kubeconfig")
+	if err := writeKubeconfig(kubeconfig, server, pki, "kwok", "system:masters"); err != nil {
+		return err
+	}
+	config, err := c.state.writeConfig("kwok.yaml")
+	if err != nil {
+		return err
+	}
+	port, err := c.port()
+	if err != nil {
+		return err
+	}
+	return c.startProcess("kwok", program, kwokArgs(config, kubeconfig, port)...)
+}
+
+func (c *cluster) port() (claimedPort, error) {
+	port, err := claimPort()
+	if err == nil {
+		c.ports = append(c.ports, port)
+	}
+	return port, err
+}
+
+// startRole starts this program in another role.
+func (c *cluster) startRole(role string, args []string) error {
+	return c.startProcess(role, c.program, append([]string{role}, args...)...)
+}
+
+// startProcess starts a component whose end is the end of the cluster.
+func (c *cluster) startProcess(name, program string, args ...string) error {
+	p, err := startProcess(c.state.join("logs"), c.state.path, name, program, args...)
+	if err != nil {
+		return err
+	}
+	c.mutex.Lock()
+	c.processes = append(c.processes, p)
+	c.mutex.Unlock()
+	go func() {
+		<-p.done
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		if !c.closing {
+			c.fail(p.failure())
+		}
+	}()
+	return nil
+}
+
+// close ends everything at once. Nothing is asked to end in order: the data is
+// about to be removed, and an API server takes seconds to drain its watches.
+func (c *cluster) close() {
+	c.mutex.Lock()
+	c.closing = true
+	processes := c.processes
+	c.mutex.Unlock()
+	for _, p := range processes {
+		p.kill()
+	}
+	if c.git != nil {
+		c.git.close()
+	}
+	for _, port := range c.ports {
+		port.close()
+	}
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"k8s.io/client-go/tools/clientcmd"
+	clientapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// writeKubeconfig writes a kubeconfig that needs no other file: the authority,
+// the client certificate and its key are inside.
+func writeKubeconfig(path, server string, p *pki, user string, groups ...string) error {
+	pair, err := p.cluster.client(user, groups...)
+	if err != nil {
+		return err
+	}
+	const name = "windlass"
+	config := clientapi.NewConfig()
+	config.Clusters[name] = &clientapi.Cluster{Server: server, CertificateAuthorityData: p.cluster.pair.cert}
+	config.AuthInfos[user] = &clientapi.AuthInfo{ClientCertificateData: pair.cert, ClientKeyData: pair.key}
+	config.Contexts[name] = &clientapi.Context{Cluster: name, AuthInfo: user}
+	config.CurrentContext = name
+	return clientcmd.WriteToFile(*config, path)
+}
