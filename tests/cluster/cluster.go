@@ -13,7 +13,6 @@ type cluster struct {
 	program string
 	// fail ends the context of the cluster with the cause.
 	fail context.CancelCauseFunc
-	ctx  context.Context
 
 	mutex     sync.Mutex
 	closing   bool
@@ -22,12 +21,12 @@ type cluster struct {
 	git       *gitService
 }
 
-func newCluster(ctx context.Context, fail context.CancelCauseFunc, state *stateDir) (*cluster, error) {
+func newCluster(fail context.CancelCauseFunc, state *stateDir) (*cluster, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{state: state, program: program, fail: fail, ctx: ctx}, nil
+	return &cluster{state: state, program: program, fail: fail}, nil
 }
 
 // start brings the components up in the order of their needs and returns when

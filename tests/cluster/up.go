@@ -27,8 +27,8 @@ type report struct {
 }
 
 // runUp starts a cluster, reports it on standard output and supervises it
-// until ctx ends, standard input closes (when asked to) or a component dies.
-func runUp(ctx context.Context, args []string) (err error) {
+// until a signal comes, standard input closes (when asked to) or a component dies.
+func runUp(signals context.Context, args []string) (err error) {
 	began := time.Now()
 	options, err := parseUp(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -37,7 +37,7 @@ func runUp(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(signals)
 	defer stop(nil)
 	if options.untilStdinCloses {
 		go func() {
@@ -51,7 +51,7 @@ func runUp(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, state.release(options.keep)) }()
-	cluster, err := newCluster(ctx, stop, state)
+	cluster, err := newCluster(stop, state)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,9 @@ func runUp(ctx context.Context, args []string) (err error) {
 		fmt.Errorf("not ready after %v (--timeout)", options.timeout))
 	defer cancel()
 	report, err := cluster.start(starting, options)
-	if asked(ctx) {
+	// Asked to stop, as opposed to a failure.
+	asked := func() bool { return signals.Err() != nil || errors.Is(context.Cause(ctx), errStdinClosed) }
+	if asked() {
 		return nil
 	}
 	if err != nil {
@@ -73,19 +75,13 @@ func runUp(ctx context.Context, args []string) (err error) {
 	}
 
 	<-ctx.Done()
-	if asked(ctx) {
+	if asked() {
 		return nil
 	}
 	return context.Cause(ctx)
 }
 
 var errStdinClosed = errors.New("standard input closed")
-
-// asked tells whether the cluster was asked to stop, as opposed to a failure.
-func asked(ctx context.Context) bool {
-	cause := context.Cause(ctx)
-	return errors.Is(cause, errStdinClosed) || errors.Is(cause, context.Canceled)
-}
 
 // publish prints the report and writes the file, whole or not at all.
 func publish(r report, readyFile string) error {

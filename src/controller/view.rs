@@ -1,0 +1,73 @@
+//! What people may see of the controller's state: a read-only picture per Application, and a signal when
+//! one changes. The web server and tests read it; the controller alone writes it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::broadcast;
+use windlass_core::api::{AppKey, Application};
+use windlass_core::health::Health;
+use windlass_core::object::ObjectId;
+
+/// One Application as it stands.
+#[derive(Clone, Debug)]
+pub struct AppView {
+    /// The resource with its status, as last read or written.
+    pub application: Arc<Application>,
+    /// The objects of its last admitted release, ordered by identity.
+    pub objects: Vec<ObjectView>,
+}
+
+/// One object of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectView {
+    /// Which object.
+    pub id: ObjectId,
+    /// Whether the live object is what the release says.
+    pub in_sync: bool,
+    /// Its health.
+    pub health: Health,
+}
+
+/// All Applications that this controller owns.
+pub struct Views {
+    apps: RwLock<BTreeMap<AppKey, Arc<AppView>>>,
+    changes: broadcast::Sender<AppKey>,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self { apps: RwLock::default(), changes: broadcast::channel(1024).0 }
+    }
+}
+
+impl Views {
+    /// All of them, by namespace and name.
+    pub fn all(&self) -> BTreeMap<AppKey, Arc<AppView>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &AppKey) -> Option<Arc<AppView>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// A stream of the keys that changed or went; a reader that lags is told so and starts over.
+    pub fn subscribe(&self) -> broadcast::Receiver<AppKey> {
+        self.changes.subscribe()
+    }
+
+    /// Replaces the picture of an Application.
+    pub fn put(&self, key: AppKey, view: AppView) {
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Arc::new(view));
+        // Nobody listening is no error.
+        let _ = self.changes.send(key);
+    }
+
+    /// Forgets an Application.
+    pub fn remove(&self, key: &AppKey) {
+        if self.apps.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some() {
+            let _ = self.changes.send(key.clone());
+        }
+    }
+}
