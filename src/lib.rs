@@ -1,6 +1,7 @@
 //! All of Windlass but its decisions, which are in [`windlass_core`]: the shells that fetch, render, watch
 //! and apply, and what people see. Public so that tests and fuzzers can use it; not a stable interface.
 
+pub mod cli;
 pub mod controller;
 pub mod failure;
 pub mod render;
