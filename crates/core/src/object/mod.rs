@@ -78,7 +78,11 @@ impl Object {
         };
         let Some(name) = text(metadata, "name") else {
             let generated = metadata.contains_key("generateName");
-            return Err(if generated { ObjectError::GenerateName } else { ObjectError::Missing("metadata.name") });
+            return Err(if generated {
+                ObjectError::GenerateName
+            } else {
+                ObjectError::Missing("metadata.name")
+            });
         };
         let namespace = match metadata.get("namespace") {
             None | Some(Value::Null) => None,

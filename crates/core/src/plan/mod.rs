@@ -1,1 +1,21 @@
 //! What to do about the difference between a release and the cluster.
+//!
+//! [`admit`] turns rendered manifests into a [`Release`](crate::release::Release) or all reasons why not;
+//! [`decide`] holds the release against what was [`Observed`] and what was [`Applied`] and answers with a
+//! [`Plan`]: actions in the order of [`tier`]s. Nothing to do gives an empty plan.
+
+mod admit;
+mod decide;
+mod fields;
+mod kinds;
+mod order;
+mod owner;
+#[cfg(test)]
+mod tests;
+
+pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
+pub use decide::{Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign};
+pub use fields::{FieldsHash, combined_fields, own_fields};
+pub use kinds::{BuiltinKinds, Kinds, Scope};
+pub use order::{CRD_TIER, TIERS, tier};
+pub use owner::{Instance, Ownership, ownership};

@@ -1,0 +1,232 @@
+use std::collections::BTreeSet;
+
+use super::fields::FieldsHash;
+use super::order::{TIERS, tier};
+use super::owner::Ownership;
+use crate::api::{Adopt, AppKey, SyncPolicy};
+use crate::health::Health;
+use crate::object::{Digest, ObjectId};
+use crate::release::Release;
+
+/// A live object as the watch last showed it, or as the answer to our own apply did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`; comparable within one kind (KEP-5504).
+    pub resource_version: u64,
+    /// To whom it belongs.
+    pub ownership: Ownership,
+    /// The fields that are ours.
+    pub fields: Option<FieldsHash>,
+    /// It has a deletion timestamp.
+    pub deleting: bool,
+    /// It asks not to be pruned.
+    pub keep: bool,
+    /// Its health.
+    pub health: Health,
+}
+
+/// What we last applied to an object, and what the server said was ours then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// Digest of the desired object.
+    pub digest: Digest,
+    /// The fields that were ours right after.
+    pub fields: Option<FieldsHash>,
+}
+
+/// Everything that a plan depends on.
+pub struct Input<'a> {
+    /// The Application.
+    pub app: &'a AppKey,
+    /// What should be in the cluster.
+    pub release: &'a Release,
+    /// Everything that may exist because of this Application.
+    pub inventory: &'a BTreeSet<ObjectId>,
+    /// How to sync.
+    pub policy: &'a SyncPolicy,
+    /// A person allowed this release to prune above the limit.
+    pub prune_approved: bool,
+    /// The live object as last seen.
+    pub observed: &'a dyn Fn(&ObjectId) -> Option<Observed>,
+    /// What we applied last.
+    pub applied: &'a dyn Fn(&ObjectId) -> Option<Applied>,
+    /// Another Application of this controller that has the object in its inventory.
+    pub claimed: &'a dyn Fn(&ObjectId) -> Option<AppKey>,
+    /// Whether another controller looks after an Application, so that its inventory is not known here.
+    pub elsewhere: &'a dyn Fn(&AppKey) -> bool,
+}
+
+/// What to do with one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// The object.
+    pub id: ObjectId,
+    /// What to do.
+    pub verb: Verb,
+}
+
+/// What to do with an object, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Apply: it was never applied by us. Whoever owns it must be looked up first.
+    Create,
+    /// Apply: the release says something new.
+    Update,
+    /// Apply: somebody changed fields of ours.
+    Heal,
+    /// Apply: it is gone, or no longer shows our label.
+    Restore,
+    /// Delete, if it still carries our annotation.
+    Prune,
+}
+
+/// An object that belongs to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The object.
+    pub id: ObjectId,
+    /// Who has it and what to do.
+    pub message: String,
+}
+
+/// Prunes that wait for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneHold {
+    /// How many objects would be pruned.
+    pub count: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The limit in percent.
+    pub limit: u8,
+}
+
+/// Actions by tier; the prunes come last, in reverse order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Applies, tier by tier; empty tiers are left out.
+    pub applies: Vec<Vec<Action>>,
+    /// Prunes, tier by tier in reverse; empty tiers are left out.
+    pub prunes: Vec<Vec<Action>>,
+    /// Objects that belong to somebody else: not touched.
+    pub conflicts: Vec<Conflict>,
+    /// Objects that differ and are left alone, because self-heal is off.
+    pub drifted: Vec<ObjectId>,
+    /// Objects that the release no longer has and that stay: pruning is off, or they ask for it.
+    pub kept: Vec<ObjectId>,
+    /// Prunes that wait for a person.
+    pub prune_hold: Option<PruneHold>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.applies.is_empty() && self.prunes.is_empty()
+    }
+
+    /// All actions in order.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.applies.iter().chain(&self.prunes).flatten()
+    }
+}
+
+/// Holds a release against the cluster.
+pub fn decide(input: &Input<'_>) -> Plan {
+    let mut plan = Plan::default();
+    let mut applies = vec![Vec::new(); TIERS];
+    for (id, _) in input.release.iter() {
+        let observed = (input.observed)(id);
+        if let Some(conflict) = conflict(input, id, observed.as_ref()) {
+            plan.conflicts.push(conflict);
+            continue;
+        }
+        match verb(input, id, observed.as_ref()) {
+            None => {}
+            Some(Verb::Heal | Verb::Restore) if !input.policy.self_heal => plan.drifted.push(id.clone()),
+            Some(verb) => push(&mut applies, id, verb),
+        }
+    }
+    plan.applies = applies.into_iter().filter(|tier| !tier.is_empty()).collect();
+    prunes(input, &mut plan);
+    plan
+}
+
+fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Verb> {
+    let applied = (input.applied)(id);
+    let Some(observed) = observed else {
+        return Some(if applied.is_some() { Verb::Restore } else { Verb::Create });
+    };
+    // A terminating object cannot be brought back; its end is an event, and then it is restored.
+    if observed.deleting {
+        return None;
+    }
+    match applied {
+        None => Some(Verb::Update),
+        Some(applied) if Some(&applied.digest) != input.release.object_digest(id) => Some(Verb::Update),
+        Some(applied) if applied.fields != observed.fields => Some(Verb::Heal),
+        Some(_) => None,
+    }
+}
+
+fn conflict(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Conflict> {
+    let message = if let Some(other) = (input.claimed)(id) {
+        format!("{id} belongs to Application {other}; remove it from one of the two")
+    } else {
+        foreign(input, id, &observed?.ownership)?
+    };
+    Some(Conflict { id: id.clone(), message })
+}
+
+/// Why an object with this ownership is not ours to apply; `None` where it is, or may be adopted.
+pub fn foreign(input: &Input<'_>, id: &ObjectId, ownership: &Ownership) -> Option<String> {
+    match (ownership, input.policy.adopt) {
+        (Ownership::App(owner), _) if owner == input.app => None,
+        (Ownership::App(owner), _) if (input.elsewhere)(owner) => {
+            Some(format!("{id} belongs to Application {owner}; remove it from one of the two"))
+        }
+        (Ownership::App(owner), Adopt::Never) => {
+            Some(format!("{id} carries the annotation of Application {owner}; sync.adopt is Never"))
+        }
+        // The owner does not have it in its inventory, or is gone.
+        (Ownership::App(_) | Ownership::Unowned, Adopt::Unowned | Adopt::Force)
+        | (Ownership::Tracked(_), Adopt::Force) => None,
+        (Ownership::Unowned, Adopt::Never) => {
+            Some(format!("{id} exists already and belongs to no Application; sync.adopt is Never"))
+        }
+        (Ownership::OtherInstance(owner), _) => Some(format!(
+            "{id} belongs to another install of Windlass: {owner}; remove it from one of the two"
+        )),
+        (Ownership::Tracked(tool), _) => {
+            Some(format!("{id} is managed by {tool}; take it out there first, or set sync.adopt to Force"))
+        }
+        (Ownership::Controlled(owner), _) => {
+            Some(format!("{id} was made by {owner}, which would undo every change; remove it from Git"))
+        }
+    }
+}
+
+fn prunes(input: &Input<'_>, plan: &mut Plan) {
+    let surplus: Vec<_> = input.inventory.iter().filter(|id| input.release.get(id).is_none()).collect();
+    let (kept, pruned): (Vec<_>, Vec<_>) = surplus
+        .into_iter()
+        .partition(|id| !input.policy.prune || (input.observed)(id).is_some_and(|observed| observed.keep));
+    plan.kept = kept.into_iter().cloned().collect();
+    let limit = input.policy.prune_limit_percent();
+    let of = input.inventory.len();
+    if !input.prune_approved && of > 10 && pruned.len() * 100 > of * usize::from(limit) {
+        plan.prune_hold = Some(PruneHold { count: pruned.len(), of, limit });
+        return;
+    }
+    let mut tiers = vec![Vec::new(); TIERS];
+    for id in pruned {
+        push(&mut tiers, id, Verb::Prune);
+    }
+    plan.prunes = tiers.into_iter().rev().filter(|tier| !tier.is_empty()).collect();
+}
+
+fn push(tiers: &mut [Vec<Action>], id: &ObjectId, verb: Verb) {
+    if let Some(actions) = tiers.get_mut(tier(&id.group, &id.kind)) {
+        actions.push(Action { id: id.clone(), verb });
+    }
+}
