@@ -5,11 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"windlass.dev/cluster/internal/gitserver"
+	"windlass.dev/cluster/internal/pki"
+	"windlass.dev/cluster/internal/state"
 )
 
 // cluster is the set of running components of one state directory.
 type cluster struct {
-	state   *stateDir
+	state   *state.Directory
 	program string
 	// fail ends the context of the cluster with the cause.
 	fail context.CancelCauseFunc
@@ -18,15 +22,15 @@ type cluster struct {
 	closing   bool
 	processes []*process
 	ports     []claimedPort
-	git       *gitService
+	git       *gitserver.Server
 }
 
-func newCluster(fail context.CancelCauseFunc, state *stateDir) (*cluster, error) {
+func newCluster(fail context.CancelCauseFunc, directory *state.Directory) (*cluster, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{state: state, program: program, fail: fail}, nil
+	return &cluster{state: directory, program: program, fail: fail}, nil
 }
 
 // start brings the components up in the order of their needs and returns when
@@ -34,15 +38,15 @@ func newCluster(fail context.CancelCauseFunc, state *stateDir) (*cluster, error)
 func (c *cluster) start(ctx context.Context, options upOptions) (report, error) {
 	gitRoot := options.gitRoot
 	if gitRoot == "" {
-		gitRoot = c.state.join("git")
+		gitRoot = c.state.Join("git")
 	}
-	git, err := startGit(gitRoot, "127.0.0.1:0", c.state.join("logs/git.log"))
+	git, err := gitserver.Start(gitRoot, "127.0.0.1:0", c.state.Join("logs/git.log"))
 	if err != nil {
 		return report{}, err
 	}
 	c.git = git
 
-	pki, err := newPKI(c.state.join("pki"))
+	certs, err := pki.NewDirectory(c.state.Join("pki"), firstServiceIP)
 	if err != nil {
 		return report{}, err
 	}
@@ -56,14 +60,14 @@ func (c *cluster) start(ctx context.Context, options upOptions) (report, error) 
 	}
 	server := "https://" + secure.String()
 
-	kubeconfig := c.state.join("kubeconfig")
-	if err := writeKubeconfig(kubeconfig, server, pki, "admin", "system:masters"); err != nil {
+	kubeconfig := c.state.Join("kubeconfig")
+	if err := writeKubeconfig(kubeconfig, server, certs, "admin", "system:masters"); err != nil {
 		return report{}, err
 	}
-	if err := c.startRole("etcd", etcdArgs(c.state, pki, etcd)); err != nil {
+	if err := c.startRole("etcd", etcdArgs(c.state, certs, etcd)); err != nil {
 		return report{}, err
 	}
-	args, err := apiserverArgs(c.state, pki, secure, etcd)
+	args, err := apiserverArgs(c.state, certs, secure, etcd)
 	if err != nil {
 		return report{}, err
 	}
@@ -79,11 +83,11 @@ func (c *cluster) start(ctx context.Context, options upOptions) (report, error) 
 		return report{}, err
 	}
 
-	if err := c.startControllers(server, pki); err != nil {
+	if err := c.startControllers(server, certs); err != nil {
 		return report{}, err
 	}
 	if options.kwok != "" {
-		if err := c.startKwok(server, pki, options.kwok); err != nil {
+		if err := c.startKwok(server, certs, options.kwok); err != nil {
 			return report{}, err
 		}
 		if err := createNodes(ctx, client, options.nodes); err != nil {
@@ -103,31 +107,31 @@ func (c *cluster) start(ctx context.Context, options upOptions) (report, error) 
 		return report{}, err
 	}
 
-	kubectl := c.state.join("bin/kubectl")
+	kubectl := c.state.Join("bin/kubectl")
 	if err := os.Symlink(c.program, kubectl); err != nil {
 		return report{}, err
 	}
 	return report{
 		Kubeconfig: kubeconfig,
 		Server:     server,
-		Audit:      c.state.join("audit.log"),
-		Git:        git.url,
-		GitRoot:    git.root,
-		State:      c.state.path,
-		Logs:       c.state.join("logs"),
+		Audit:      c.state.Join("audit.log"),
+		Git:        git.URL,
+		GitRoot:    git.Root,
+		State:      c.state.Path,
+		Logs:       c.state.Join("logs"),
 		Kubectl:    kubectl,
 	}, nil
 }
 
 // startControllers starts the controller manager and the scheduler, each with
 // the user name that RBAC knows it by.
-func (c *cluster) startControllers(server string, pki *pki) error {
+func (c *cluster) startControllers(server string, certs *pki.Directory) error {
 	for name, args := range map[string]func(kubeconfig string) []string{
-		"kube-controller-manager": func(k string) []string { return controllerManagerArgs(pki, k) },
+		"kube-controller-manager": func(k string) []string { return controllerManagerArgs(certs, k) },
 		"kube-scheduler":          schedulerArgs,
 	} {
-		kubeconfig := pki.path(name + ".kubeconfig")
-		if err := writeKubeconfig(kubeconfig, server, pki, "system:"+name); err != nil {
+		kubeconfig := certs.Path(name + ".kubeconfig")
+		if err := writeKubeconfig(kubeconfig, server, certs, "system:"+name); err != nil {
 			return err
 		}
 		if err := c.startRole(name, args(kubeconfig)); err != nil {
@@ -137,16 +141,16 @@ func (c *cluster) startControllers(server string, pki *pki) error {
 	return nil
 }
 
-func (c *cluster) startKwok(server string, pki *pki, program string) error {
+func (c *cluster) startKwok(server string, certs *pki.Directory, program string) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
 	}
-	kubeconfig := pki.path("kwok.kubeconfig")
-	if err := writeKubeconfig(kubeconfig, server, pki, "kwok", "system:masters"); err != nil {
+	kubeconfig := certs.Path("kwok.kubeconfig")
+	if err := writeKubeconfig(kubeconfig, server, certs, "kwok", "system:masters"); err != nil {
 		return err
 	}
-	config, err := c.state.writeConfig("kwok.yaml")
+	config, err := writeConfig(c.state, "kwok.yaml")
 	if err != nil {
 		return err
 	}
@@ -172,7 +176,7 @@ func (c *cluster) startRole(role string, args []string) error {
 
 // startProcess starts a component whose end is the end of the cluster.
 func (c *cluster) startProcess(name, program string, args ...string) error {
-	p, err := startProcess(c.state.join("logs"), c.state.path, name, program, args...)
+	p, err := startProcess(c.state.Join("logs"), c.state.Path, name, program, args...)
 	if err != nil {
 		return err
 	}
@@ -201,7 +205,7 @@ func (c *cluster) close() {
 		p.kill()
 	}
 	if c.git != nil {
-		c.git.close()
+		c.git.Close()
 	}
 	for _, port := range c.ports {
 		port.close()

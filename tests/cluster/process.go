@@ -5,10 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"syscall"
+
+	"windlass.dev/cluster/internal/tied"
 )
 
 // process is a running component of the cluster in a process group of its own.
@@ -35,7 +35,7 @@ func startProcess(logs, home, name, program string, args ...string) (*process, e
 	command.Dir = home
 	command.Stdout, command.Stderr = log, log
 	command.Env = []string{"HOME=" + home, "TMPDIR=" + home, "KWOK_WORKDIR=" + home, "PATH=" + os.Getenv("PATH")}
-	if err := startTied(command); err != nil {
+	if err := tied.Start(command); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	p := &process{name: name, logPath: logPath, command: command, done: make(chan struct{})}
@@ -74,27 +74,4 @@ func tail(path string, lines int) string {
 	n, _ := file.Read(data)
 	all := strings.Split(strings.TrimRight(string(data[:n]), "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// starter runs functions on one operating system thread that lives as long as
-// the program. Linux sends the parent-death signal when the thread that
-// started a child ends, not when its process does.
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
-
-// startTied starts a command in its own process group, to be killed by the
-// kernel when this program dies, by SIGKILL too (on Linux).
-func startTied(command *exec.Cmd) error {
-	command.SysProcAttr = tiedAttributes()
-	result := make(chan error, 1)
-	starter() <- func() { result <- command.Start() }
-	return <-result
 }

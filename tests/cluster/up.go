@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"windlass.dev/cluster/internal/state"
 )
 
 // report is the line of JSON that says how to reach a cluster.
@@ -46,12 +48,12 @@ func runUp(signals context.Context, args []string) (err error) {
 		}()
 	}
 
-	state, err := acquireState(options.state)
+	directory, err := state.Acquire(options.state)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.release(options.keep)) }()
-	cluster, err := newCluster(stop, state)
+	defer func() { err = errors.Join(err, directory.Release(options.keep)) }()
+	cluster, err := newCluster(stop, directory)
 	if err != nil {
 		return err
 	}

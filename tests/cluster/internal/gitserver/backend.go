@@ -1,4 +1,4 @@
-package main
+package gitserver
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"windlass.dev/cluster/internal/tied"
 )
 
 // gitSettings hold for every repository, whoever made it. Collecting garbage
@@ -46,10 +48,10 @@ func gitEnvironment() []string {
 // serveBackend hands a request to git http-backend. Not net/http/cgi: that one
 // refuses chunked request bodies, which is how Git sends any larger push, and
 // its processes would survive us.
-func (g *gitService) serveBackend(w http.ResponseWriter, r *http.Request) {
+func (g *Server) serveBackend(w http.ResponseWriter, r *http.Request) {
 	command := exec.CommandContext(r.Context(), g.backend)
 	command.Env = append(gitEnvironment(),
-		"GIT_PROJECT_ROOT="+g.root,
+		"GIT_PROJECT_ROOT="+g.Root,
 		"GIT_HTTP_EXPORT_ALL=1",
 		"GIT_PROTOCOL="+r.Header.Get("Git-Protocol"),
 		"HTTP_GIT_PROTOCOL="+r.Header.Get("Git-Protocol"),
@@ -70,7 +72,7 @@ func (g *gitService) serveBackend(w http.ResponseWriter, r *http.Request) {
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	output, err := command.StdoutPipe()
 	if err == nil {
-		err = startTied(command)
+		err = tied.Start(command)
 	}
 	if err != nil {
 		g.log.Printf("%s: %v", r.URL.Path, err)

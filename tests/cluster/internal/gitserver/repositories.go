@@ -1,4 +1,4 @@
-package main
+package gitserver
 
 import (
 	"crypto/subtle"
@@ -21,13 +21,13 @@ const credentialsFile = "htpasswd-windlass"
 // segment never starts with a dot, so no path leads out of the root.
 var repositoryPath = regexp.MustCompile(`^/((?:[a-zA-Z0-9][a-zA-Z0-9._-]*/){0,4}?[a-zA-Z0-9][a-zA-Z0-9._-]*\.git)(/.*)?$`)
 
-func (g *gitService) serveRepository(w http.ResponseWriter, r *http.Request) {
+func (g *Server) serveRepository(w http.ResponseWriter, r *http.Request) {
 	match := repositoryPath.FindStringSubmatch(r.URL.Path)
 	if match == nil {
 		http.Error(w, "not a repository: the path must be /NAME.git", http.StatusNotFound)
 		return
 	}
-	directory := filepath.Join(g.root, filepath.FromSlash(match[1]))
+	directory := filepath.Join(g.Root, filepath.FromSlash(match[1]))
 	if match[2] == "" {
 		g.administer(w, r, directory)
 		return
@@ -58,7 +58,7 @@ func allowed(r *http.Request, directory string) bool {
 // administer makes (PUT) or removes (DELETE) a repository, with no credentials:
 // this is a test server. PUT is a declaration: repeated, it leaves the content
 // alone and sets the credentials to the query's user and password, or to none.
-func (g *gitService) administer(w http.ResponseWriter, r *http.Request, directory string) {
+func (g *Server) administer(w http.ResponseWriter, r *http.Request, directory string) {
 	var err error
 	status := http.StatusNoContent
 	switch r.Method {

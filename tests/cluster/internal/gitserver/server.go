@@ -1,9 +1,9 @@
-package main
+// Package gitserver serves Git repositories over smart HTTP, for tests: with
+// passwords, and with endpoints that misbehave.
+package gitserver
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -16,15 +16,17 @@ import (
 	"time"
 )
 
-// gitService serves the bare repositories below root over smart HTTP:
+// Server serves the bare repositories below a directory over smart HTTP:
 //
 //	/NAME.git/...        the Git protocol (versions 0 to 2), fetch and push
 //	PUT /NAME.git        make the repository; see repositories.go
 //	DELETE /NAME.git     remove it
 //	/_silent/ and more   endpoints that misbehave; see misbehave.go
-type gitService struct {
-	root string
-	url  string
+type Server struct {
+	// Root is the directory of the repositories.
+	Root string
+	// URL is http://HOST:PORT.
+	URL string
 	// backend is the path of git-http-backend.
 	backend string
 	log     *log.Logger
@@ -34,31 +36,8 @@ type gitService struct {
 	running sync.WaitGroup
 }
 
-// runGit serves Git alone and prints its URL.
-func runGit(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("git", flag.ContinueOnError)
-	root := flags.String("root", "", "directory of the repositories (required)")
-	listen := flags.String("listen", "127.0.0.1:0", "address to listen on")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if *root == "" {
-		return errors.New("git needs --root DIR")
-	}
-	service, err := startGit(*root, *listen, os.DevNull)
-	if err != nil {
-		return err
-	}
-	defer service.close()
-	fmt.Println(service.url)
-	<-ctx.Done()
-	return nil
-}
-
-// startGit serves until close. What Git itself has to say goes to logPath.
-func startGit(root, address, logPath string) (*gitService, error) {
+// Start serves until Close. What Git itself has to say goes to logPath.
+func Start(root, address, logPath string) (*Server, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, err
@@ -80,9 +59,9 @@ func startGit(root, address, logPath string) (*gitService, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &gitService{
-		root:    root,
-		url:     "http://" + listener.Addr().String(),
+	g := &Server{
+		Root:    root,
+		URL:     "http://" + listener.Addr().String(),
 		backend: backend,
 		log:     log.New(logFile, "", log.LstdFlags|log.Lmicroseconds),
 		logFile: logFile,
@@ -98,15 +77,15 @@ func startGit(root, address, logPath string) (*gitService, error) {
 	return g, nil
 }
 
-// close ends the service and every Git process it started.
-func (g *gitService) close() {
+// Close ends the service and every Git process it started.
+func (g *Server) Close() {
 	g.stop()
 	_ = g.server.Close()
 	g.running.Wait()
 	_ = g.logFile.Close()
 }
 
-func (g *gitService) routes() http.Handler {
+func (g *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	misbehave(mux)
 	mux.HandleFunc("/", g.serveRepository)

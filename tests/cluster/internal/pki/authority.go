@@ -1,4 +1,6 @@
-package main
+// Package pki makes the certificates of a cluster: authorities, serving and
+// client certificates, all on ECDSA P-256.
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -18,22 +20,23 @@ import (
 // certLifetime outlasts any cluster meant to be thrown away.
 const certLifetime = 365 * 24 * time.Hour
 
-// authority is a certificate authority whose key lives only in the memory of
+// Authority is a certificate authority whose key lives only in the memory of
 // the program that made it, unless it is written out on purpose.
-type authority struct {
+type Authority struct {
+	// Pair is the authority's own certificate and key.
+	Pair Pair
 	cert *x509.Certificate
-	pair keyPair
 	key  *ecdsa.PrivateKey
 }
 
-// keyPair is a certificate with its private key, both PEM.
-type keyPair struct {
-	cert []byte
-	key  []byte
+// Pair is a certificate with its private key, both PEM.
+type Pair struct {
+	Cert []byte
+	Key  []byte
 }
 
-// newAuthority makes a self-signed authority.
-func newAuthority(name string) (*authority, error) {
+// NewAuthority makes a self-signed authority.
+func NewAuthority(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -57,26 +60,26 @@ func newAuthority(name string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &authority{cert: cert, pair: pair, key: key}, nil
+	return &Authority{Pair: pair, cert: cert, key: key}, nil
 }
 
-// client issues a client certificate. Kubernetes takes the common name as the
+// Client issues a client certificate. Kubernetes takes the common name as the
 // user and the organizations as the groups.
-func (a *authority) client(user string, groups ...string) (keyPair, error) {
+func (a *Authority) Client(user string, groups ...string) (Pair, error) {
 	template, err := template(pkix.Name{CommonName: user, Organization: groups})
 	if err != nil {
-		return keyPair{}, err
+		return Pair{}, err
 	}
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return a.issue(template)
 }
 
-// server issues a serving certificate for the given addresses and host names.
+// Server issues a serving certificate for the given addresses and host names.
 // etcd also uses its serving certificate as a client of itself, hence both usages.
-func (a *authority) server(name string, hosts ...string) (keyPair, error) {
+func (a *Authority) Server(name string, hosts ...string) (Pair, error) {
 	template, err := template(pkix.Name{CommonName: name})
 	if err != nil {
-		return keyPair{}, err
+		return Pair{}, err
 	}
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	for _, host := range hosts {
@@ -89,14 +92,14 @@ func (a *authority) server(name string, hosts ...string) (keyPair, error) {
 	return a.issue(template)
 }
 
-func (a *authority) issue(template *x509.Certificate) (keyPair, error) {
+func (a *Authority) issue(template *x509.Certificate) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keyPair{}, err
+		return Pair{}, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
-		return keyPair{}, err
+		return Pair{}, err
 	}
 	return encodePair(der, key)
 }
@@ -117,12 +120,12 @@ func template(subject pkix.Name) (*x509.Certificate, error) {
 	}, nil
 }
 
-func encodePair(der []byte, key *ecdsa.PrivateKey) (keyPair, error) {
+func encodePair(der []byte, key *ecdsa.PrivateKey) (Pair, error) {
 	private, err := encodeKey(key)
 	if err != nil {
-		return keyPair{}, err
+		return Pair{}, err
 	}
-	return keyPair{cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key: private}, nil
+	return Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Key: private}, nil
 }
 
 func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
@@ -133,12 +136,12 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-// write stores the pair as NAME.crt and NAME.key, the key readable by the owner only.
-func (p keyPair) write(directory, name string) error {
-	if err := os.WriteFile(filepath.Join(directory, name+".crt"), p.cert, 0o644); err != nil {
+// Write stores the pair as NAME.crt and NAME.key, the key readable by the owner only.
+func (p Pair) Write(directory, name string) error {
+	if err := os.WriteFile(filepath.Join(directory, name+".crt"), p.Cert, 0o644); err != nil {
 		return fmt.Errorf("certificate %s: %w", name, err)
 	}
-	if err := os.WriteFile(filepath.Join(directory, name+".key"), p.key, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, name+".key"), p.Key, 0o600); err != nil {
 		return fmt.Errorf("key of %s: %w", name, err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package main
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -8,50 +8,52 @@ import (
 	"path/filepath"
 )
 
-// pki is the directory of a cluster's certificates and keys. Two authorities,
+// Directory is the directory of a cluster's certificates and keys. Two authorities,
 // as in a cluster made by kubeadm: a certificate that opens the API server
 // must not open etcd.
-type pki struct {
+type Directory struct {
 	directory string
-	cluster   *authority
+	// Cluster is the authority of the API server and of its clients.
+	Cluster *Authority
 }
 
-// newPKI makes the authorities and the certificates of the servers, and the
-// key that signs service account tokens.
-func newPKI(directory string) (*pki, error) {
+// NewDirectory makes the authorities and the certificates of the servers, and
+// the key that signs service account tokens. The API server answers at
+// loopback, at serviceIP and at the names of the kubernetes Service.
+func NewDirectory(directory, serviceIP string) (*Directory, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, err
 	}
-	cluster, err := newAuthority("windlass-cluster")
+	cluster, err := NewAuthority("windlass-cluster")
 	if err != nil {
 		return nil, err
 	}
-	etcd, err := newAuthority("windlass-etcd")
+	etcd, err := NewAuthority("windlass-etcd")
 	if err != nil {
 		return nil, err
 	}
-	apiserver, err := cluster.server("kube-apiserver",
-		"127.0.0.1", "::1", "localhost", firstServiceIP,
+	apiserver, err := cluster.Server("kube-apiserver",
+		"127.0.0.1", "::1", "localhost", serviceIP,
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 	if err != nil {
 		return nil, err
 	}
-	etcdServer, err := etcd.server("etcd", "127.0.0.1", "localhost")
+	etcdServer, err := etcd.Server("etcd", "127.0.0.1", "localhost")
 	if err != nil {
 		return nil, err
 	}
-	etcdClient, err := etcd.client("kube-apiserver")
+	etcdClient, err := etcd.Client("kube-apiserver")
 	if err != nil {
 		return nil, err
 	}
-	for name, pair := range map[string]keyPair{
-		"ca":          cluster.pair,
-		"etcd-ca":     {cert: etcd.pair.cert},
+	for name, pair := range map[string]Pair{
+		"ca":          cluster.Pair,
+		"etcd-ca":     {Cert: etcd.Pair.Cert},
 		"apiserver":   apiserver,
 		"etcd":        etcdServer,
 		"etcd-client": etcdClient,
 	} {
-		if err := pair.write(directory, name); err != nil {
+		if err := pair.Write(directory, name); err != nil {
 			return nil, err
 		}
 	}
@@ -67,10 +69,10 @@ func newPKI(directory string) (*pki, error) {
 	if err := os.WriteFile(filepath.Join(directory, "service-accounts.key"), private, 0o600); err != nil {
 		return nil, err
 	}
-	return &pki{directory: directory, cluster: cluster}, nil
+	return &Directory{directory: directory, Cluster: cluster}, nil
 }
 
-// path of a file of this directory.
-func (p *pki) path(file string) string {
-	return filepath.Join(p.directory, file)
+// Path of a file of this directory.
+func (d *Directory) Path(file string) string {
+	return filepath.Join(d.directory, file)
 }

@@ -1,7 +1,7 @@
-package main
+package tied
 
 import "syscall"
 
-func tiedAttributes() *syscall.SysProcAttr {
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

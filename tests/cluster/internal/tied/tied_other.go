@@ -1,11 +1,11 @@
 //go:build !linux
 
-package main
+package tied
 
 import "syscall"
 
 // Only Linux has a parent-death signal: elsewhere a supervisor ended by
 // SIGKILL leaves its children running.
-func tiedAttributes() *syscall.SysProcAttr {
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -1,4 +1,5 @@
-package main
+// Package state owns the directory that holds everything a cluster writes.
+package state
 
 import (
 	"errors"
@@ -13,19 +14,20 @@ import (
 // lock is held as long as the supervisor lives.
 const lockName = "windlass-cluster.lock"
 
-// stateDir is the directory that holds everything a cluster writes.
-type stateDir struct {
-	path string
+// Directory is the state of one cluster, held by a lock.
+type Directory struct {
+	// Path is absolute.
+	Path string
 	lock *os.File
 	// owned: the directory itself goes away with the cluster, because we made
 	// it or an earlier cluster left it.
 	owned bool
 }
 
-// acquireState takes a directory for one cluster. An empty path makes a new
+// Acquire takes a directory for one cluster. An empty path makes a new
 // one below the system's directory for temporary files. What a killed cluster
 // left there is removed; a directory with anything else in it is refused.
-func acquireState(path string) (*stateDir, error) {
+func Acquire(path string) (*Directory, error) {
 	owned := path == ""
 	if owned {
 		made, err := os.MkdirTemp("", "windlass-cluster-")
@@ -60,49 +62,50 @@ func acquireState(path string) (*stateDir, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("another cluster runs in %s: stop it or give --state another directory", path)
 	}
-	state := &stateDir{path: path, lock: lock, owned: owned}
+	state := &Directory{Path: path, lock: lock, owned: owned}
 	if err := state.clear(); err != nil {
 		_ = lock.Close()
 		return nil, err
 	}
-	for _, directory := range []string{"logs", "bin"} {
-		if err := os.MkdirAll(state.join(directory), 0o700); err != nil {
+	for _, name := range []string{"logs", "bin"} {
+		if err := os.MkdirAll(state.Join(name), 0o700); err != nil {
 			return nil, err
 		}
 	}
 	return state, nil
 }
 
-func (s *stateDir) join(name string) string { return filepath.Join(s.path, name) }
+// Join names a file of the directory.
+func (d *Directory) Join(name string) string { return filepath.Join(d.Path, name) }
 
 // clear removes everything but the lock.
-func (s *stateDir) clear() error {
-	entries, err := os.ReadDir(s.path)
+func (d *Directory) clear() error {
+	entries, err := os.ReadDir(d.Path)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, entry := range entries {
 		if entry.Name() != lockName {
-			failed = errors.Join(failed, os.RemoveAll(s.join(entry.Name())))
+			failed = errors.Join(failed, os.RemoveAll(d.Join(entry.Name())))
 		}
 	}
 	return failed
 }
 
-// release gives the directory back. With keepLogs the logs stay, the audit log
+// Release gives the directory back. With keepLogs the logs stay, the audit log
 // among them; keys and data never do.
-func (s *stateDir) release(keepLogs bool) error {
-	defer s.lock.Close()
-	if !keepLogs && s.owned {
-		return os.RemoveAll(s.path)
+func (d *Directory) Release(keepLogs bool) error {
+	defer d.lock.Close()
+	if !keepLogs && d.owned {
+		return os.RemoveAll(d.Path)
 	}
 	if !keepLogs {
-		return errors.Join(s.clear(), os.Remove(s.join(lockName)))
+		return errors.Join(d.clear(), os.Remove(d.Join(lockName)))
 	}
 	var failed error
 	for _, name := range []string{"pki", "etcd", "bin", "kubeconfig"} {
-		failed = errors.Join(failed, os.RemoveAll(s.join(name)))
+		failed = errors.Join(failed, os.RemoveAll(d.Join(name)))
 	}
 	return failed
 }
