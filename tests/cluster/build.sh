@@ -58,11 +58,17 @@ path_of() {
   printf '%s/%s-%s\n' "$cache" "$1" "$sum"
 }
 
-# report_progress LOG TOTAL: a line every few seconds, until it is killed.
+# report_progress WORK: a line every few seconds, until it is killed. Go writes
+# a line to the log for each module it downloads, then for each package it compiles.
 report_progress() {
-  local began=$SECONDS
+  local began=$SECONDS total
   while sleep 5; do
-    say "  $((SECONDS - began)) s, $(grep -c / "$1" || true) of at most $2 packages compiled"
+    total=$(cat "$1/total" 2>/dev/null || true)
+    if [[ -z $total ]]; then
+      say "  $((SECONDS - began)) s, $(grep -c downloading "$1/modules" || true) modules downloaded"
+    else
+      say "  $((SECONDS - began)) s, $(grep -c / "$1/log" || true) of at most $total packages compiled"
+    fi
   done
 }
 
@@ -95,10 +101,11 @@ build() {
     # shellcheck disable=SC2064  # the directory of now, not of the end
     trap "[[ -z \$progress ]] || kill \$progress 2>/dev/null; rm -rf '$work'" EXIT
     cd "$directory"
-    say "  downloading modules"
-    total=$(CGO_ENABLED=0 go list -deps "$package" 2>"$work/log" | wc -l) || { cat "$work/log" >&2; exit 1; }
-    report_progress "$work/log" "$total" &
+    report_progress "$work" &
     progress=$!
+    CGO_ENABLED=0 go list -deps "$package" 2>"$work/modules" >"$work/packages" ||
+      { tail -n 40 "$work/modules" >&2; die "the modules of $tool could not be downloaded"; }
+    wc -l <"$work/packages" | tr -d ' ' >"$work/total"
     CGO_ENABLED=0 go build -v -trimpath -buildvcs=false -ldflags "$ldflags" -o "$work/$tool" "$package" \
       >"$work/log" 2>&1 || { tail -n 40 "$work/log" >&2; die "$tool could not be built"; }
     mv -f "$work/$tool" "$program"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats, vets and tests the modules of this directory. With the flags of
+# Checks the format of, vets and tests the modules of this directory. With the flags of
 # build.sh, so that Go finds what that compiled instead of doing it all again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
