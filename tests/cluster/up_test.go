@@ -175,7 +175,7 @@ func TestAuditLog(t *testing.T) {
 
 // A component that dies takes the cluster with it, and its log is shown.
 func TestDeadComponentIsReported(t *testing.T) {
-	command := exec.Command(os.Args[0], "up", "--kwok", "/bin/false")
+	command := exec.Command(os.Args[0], "up", "--kwok", "false")
 	out, err := command.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "kwok ended (exit status 1)") {
 		t.Errorf("%v: %s", err, out)
