@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::text;
+
 /// The form in which a command writes its data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -68,7 +70,7 @@ impl Table {
     /// line or reach the terminal as a command (line feeds, escapes) is written as a space.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         let mut row: Vec<String> =
-            cells.into_iter().take(self.headers.len()).map(|cell| printable(&cell.into())).collect();
+            cells.into_iter().take(self.headers.len()).map(|cell| text::line(&cell.into())).collect();
         row.resize(self.headers.len(), String::new());
         self.rows.push(row);
     }
@@ -95,10 +97,6 @@ impl Table {
         }
         Ok(())
     }
-}
-
-fn printable(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
