@@ -1,0 +1,5 @@
+//! The same data as JSON, for programs.
+
+mod applications;
+
+pub use applications::{application, applications};
