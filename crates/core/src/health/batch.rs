@@ -32,8 +32,8 @@ pub(super) fn job(body: Body) -> Health {
     }
     let active = body.count("/status/active").unwrap_or(0);
     match body.count("/status/failed").unwrap_or(0) {
-        0 => Health::progressing(format!("{done}, {active} running")),
-        failed => Health::progressing(format!("{done}, {active} running, {failed} failed")),
+        0 => Health::progressing(format!("{done}, {active} active")),
+        failed => Health::progressing(format!("{done}, {active} active, {failed} failed")),
     }
 }
 

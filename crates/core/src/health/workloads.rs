@@ -13,18 +13,19 @@ pub(super) fn deployment(body: Body) -> Health {
     if let Some(not_observed) = not_observed(body) {
         return not_observed;
     }
-    let refused = pods_refused(body).map(|cause| format!("; {cause}")).unwrap_or_default();
-    let waiting = counts.waiting();
+    // Counts say nothing more when it is known why there are no pods.
+    let waiting = counts.waiting().map(|waiting| match pods_refused(body) {
+        Some(cause) => format!("{}; {cause}", counts.ready_part()),
+        None => waiting,
+    });
     match body.condition("Progressing").filter(|progressing| progressing.truth == Truth::False) {
         Some(progressing) => {
             let waiting = waiting.unwrap_or_else(|| counts.ready_part());
-            Health::degraded(format!("{waiting}{refused}; {}", progressing.cause()))
+            Health::degraded(format!("{waiting}; {}", progressing.cause()))
         }
         // A quota that old pods still fill refuses new ones for a while in a good rollout too; the
         // progress deadline says when that is over.
-        None => {
-            waiting.map_or_else(Health::healthy, |waiting| Health::progressing(format!("{waiting}{refused}")))
-        }
+        None => waiting.map_or_else(Health::healthy, Health::progressing),
     }
 }
 

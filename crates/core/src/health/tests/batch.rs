@@ -12,9 +12,9 @@ use crate::api::HealthStatus::{self, Degraded, Healthy, Progressing, Suspended};
     json!({"succeeded": 1, "conditions": [condition("Complete", "True", "", "")]}), Healthy, "")]
 #[case::not_started(json!({"completions": 1}), json!({}), Progressing, "its controller has not started it yet")]
 #[case::running(json!({"completions": 3}), json!({"startTime": "2026-03-01T10:00:00Z", "active": 2, "succeeded": 1,
-    "failed": 2}), Progressing, "1 of 3 completions done, 2 running, 2 failed")]
+    "failed": 2}), Progressing, "1 of 3 completions done, 2 active, 2 failed")]
 #[case::work_queue(json!({"parallelism": 2}), json!({"startTime": "2026-03-01T10:00:00Z", "active": 2}), Progressing,
-    "0 pods succeeded, 2 running")]
+    "0 pods succeeded, 2 active")]
 #[case::finishing(json!({"completions": 1}), json!({"startTime": "2026-03-01T10:00:00Z", "succeeded": 1, "conditions":
     [condition("SuccessCriteriaMet", "True", "", "")]}), Progressing,
     "1 of 1 completion done; it has succeeded and its last pods are being stopped")]

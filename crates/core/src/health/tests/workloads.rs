@@ -46,14 +46,14 @@ fn deployment_status(counts: [i64; 4], conditions: Value) -> Value {
 #[case::quota_for_now([3, 1, 3, 3],
     json!([condition("ReplicaFailure", "True", "FailedCreate", "pods \"web-2-x\" is forbidden: exceeded quota: pods")]),
     Progressing,
-    "3 of 3 pods ready; waiting for rollout: 1 of 3 pods updated; \
-     pods cannot be created: FailedCreate: pods \"web-2-x\" is forbidden: exceeded quota: pods")]
+    "3 of 3 pods ready; pods cannot be created: FailedCreate: pods \"web-2-x\" is forbidden: exceeded quota: pods")]
+#[case::refused_before_and_complete_now([3, 3, 3, 3],
+    json!([condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota")]), Healthy, "")]
 #[case::quota_for_good([3, 0, 3, 3],
     json!([condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota"),
            condition("Progressing", "False", "ProgressDeadlineExceeded", "")]),
     Degraded,
-    "3 of 3 pods ready; waiting for rollout: 0 of 3 pods updated; \
-     pods cannot be created: FailedCreate: exceeded quota; ProgressDeadlineExceeded")]
+    "3 of 3 pods ready; pods cannot be created: FailedCreate: exceeded quota; ProgressDeadlineExceeded")]
 fn deployment(
     #[case] counts: [i64; 4],
     #[case] conditions: Value,
