@@ -3,17 +3,19 @@
 
 mod completion;
 mod crds;
+pub mod health;
 pub mod install;
 pub mod output;
 pub mod text;
 mod version;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use output::Exit;
+use output::{Exit, Output};
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -31,10 +33,23 @@ enum Command {
     Install(install::Install),
     /// Print the CustomResourceDefinitions
     Crds,
+    /// Judge the health of the objects in a file, without a cluster
+    Health(Health),
     /// Print the version
     Version(version::Version),
     /// Print the completion script of a shell
     Completion(completion::Completion),
+}
+
+/// Judge the health of the objects in a file, without a cluster.
+#[derive(Args, Debug)]
+struct Health {
+    /// YAML or JSON, for example of `kubectl get -o yaml`; `-` is standard input
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
 }
 
 impl Command {
@@ -42,6 +57,12 @@ impl Command {
         match self {
             Self::Install(command) => command.run(),
             Self::Crds => crds::run(),
+            Self::Health(Health { file, output }) => {
+                let mut report = Vec::new();
+                let exit = health::run(&file, output, &mut report)?;
+                text::print(&String::from_utf8(report)?)?;
+                Ok(exit)
+            }
             Self::Version(command) => command.run(),
             Self::Completion(command) => command.run(),
         }
