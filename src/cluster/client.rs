@@ -1,0 +1,81 @@
+//! Clients with deadlines of our own: by default kube retries for a quarter of an hour and reads for ever.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::client::ClientBuilder;
+use kube::client::retry::RetryPolicy;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
+use tower::timeout::TimeoutLayer;
+use windlass_core::plan::Instance;
+
+use super::error::ClusterError;
+
+/// How long one request to the API server may take, retries included.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longest silence on a watch before its connection counts as dead; the server sends bookmarks about once
+/// a minute.
+const WATCH_SILENCE: Duration = Duration::from_secs(240);
+
+/// A client for requests and one for watches, whose deadlines differ.
+#[derive(Clone)]
+pub struct Clients {
+    /// For everything that is answered at once.
+    pub requests: Client,
+    /// For watches only.
+    pub watches: Client,
+}
+
+/// Finds the API server as kubectl does: a kubeconfig, else the pod's own service account.
+///
+/// # Errors
+/// [`ClusterError::Config`] where there is neither, or it cannot be read.
+pub async fn config(kubeconfig: Option<&std::path::Path>, context: Option<&str>) -> Result<Config, ClusterError> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let failed = |error: kube::config::KubeconfigError| ClusterError::Config(error.to_string());
+    if let Some(path) = kubeconfig {
+        let file = Kubeconfig::read_from(path).map_err(failed)?;
+        return Config::from_custom_kubeconfig(file, &options).await.map_err(failed);
+    }
+    if context.is_some() {
+        return Config::from_kubeconfig(&options).await.map_err(failed);
+    }
+    Config::infer().await.map_err(|error| ClusterError::Config(error.to_string()))
+}
+
+/// Clients for `config`.
+///
+/// # Errors
+/// [`ClusterError::Config`] where TLS material cannot be used.
+pub fn connect(mut config: Config) -> Result<Clients, ClusterError> {
+    let failed = |error: kube::Error| ClusterError::Config(error.to_string());
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(10));
+    config.reset_reader_on_write = true;
+    let mut watching = config.clone();
+    watching.read_timeout = Some(WATCH_SILENCE + Duration::from_secs(10));
+    config.read_timeout = Some(REQUEST_DEADLINE);
+    let policy = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(1), 3, true)
+        .map_err(|error| ClusterError::Config(error.to_string()))?;
+    let requests = ClientBuilder::try_from(config)
+        .map_err(failed)?
+        .with_layer(&BufferLayer::<http::Request<kube::client::Body>>::new(1024))
+        .with_layer(&RetryLayer::new(policy))
+        .with_layer(&TimeoutLayer::new(REQUEST_DEADLINE))
+        .build();
+    let watches = ClientBuilder::try_from(watching).map_err(failed)?.build();
+    Ok(Clients { requests, watches })
+}
+
+/// Which install of Windlass this is, in which cluster.
+///
+/// # Errors
+/// [`ClusterError::Request`] where the `kube-system` namespace cannot be read.
+pub async fn instance(client: &Client, install: &str) -> Result<Instance, ClusterError> {
+    let namespace = Api::<Namespace>::all(client.clone()).get("kube-system").await?;
+    Ok(Instance::new(install, namespace.metadata.uid.as_deref().unwrap_or_default()))
+}

@@ -1,0 +1,10 @@
+//! The Kubernetes API server as Windlass uses it: what it serves, server-side apply, watches, the release
+//! store and the leader's Lease. These modules carry out; what to do is decided in [`windlass_core`].
+
+pub mod apply;
+pub mod client;
+pub mod discovery;
+pub mod error;
+pub mod lease;
+pub mod store;
+pub mod watch;

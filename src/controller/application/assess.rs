@@ -1,0 +1,160 @@
+//! Stage 7: what the actions led to.
+
+use std::time::Duration;
+
+use windlass_core::api::{
+    HealthState, HealthStatus, MAX_UNHEALTHY, Resources, SyncStatus, UnhealthyObject, bounded_message,
+};
+use windlass_core::health::{Health, aggregate};
+use windlass_core::object::ObjectId;
+use windlass_core::plan::combined_fields;
+
+use super::Scope;
+use super::apply::Outcome;
+use crate::controller::context::Memory;
+use crate::controller::view::ObjectView;
+use crate::failure::Failure;
+
+/// The Application as it stands after the actions.
+pub struct Assessed {
+    /// What was done.
+    pub outcome: Outcome,
+    /// Whether the cluster has what the sources say.
+    pub sync: SyncStatus,
+    /// Whether it works.
+    pub health: HealthState,
+    /// The objects in numbers.
+    pub resources: Resources,
+    /// The objects for people to see.
+    pub objects: Vec<ObjectView>,
+    /// Hash over the fields that are ours in all objects.
+    pub fields: String,
+    /// The most important thing that is wrong, if anything is.
+    pub failure: Option<Failure>,
+    /// When health has to be looked at again, because it may take too long.
+    pub health_deadline: Option<Duration>,
+}
+
+/// Judges sync and health of a release from what is known of the cluster.
+pub fn judge(scope: &Scope<'_>, memory: &mut Memory, outcome: Outcome) -> Assessed {
+    let (objects, fields) = objects(scope, &outcome);
+    let failure = first_failure(&outcome);
+    let synced = outcome.begun.release.is_some() && failure.is_none() && objects.iter().all(|object| object.in_sync);
+    let sync = match (&outcome.begun.release, synced) {
+        (Some(_), true) => SyncStatus::Synced,
+        (Some(_), false) => SyncStatus::OutOfSync,
+        (None, _) => SyncStatus::Unknown,
+    };
+    let (status, message) = aggregate(objects.iter().map(|object| (&object.id, &object.health)));
+    let mut health = HealthState { status, message: bounded_message(&message) };
+    if outcome.begun.release.is_none() {
+        health = HealthState { status: HealthStatus::Unknown, message: String::new() };
+    }
+    let health_deadline = time_out(scope, memory, &mut health);
+    let resources = Resources {
+        total: u32::try_from(objects.len()).unwrap_or(u32::MAX),
+        unhealthy: unhealthy(&objects),
+    };
+    Assessed { outcome, sync, health, resources, objects, fields, failure, health_deadline }
+}
+
+fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
+    let Some(release) = &outcome.begun.release else { return (Vec::new(), String::new()) };
+    let world = &scope.ctx.world;
+    let conflict = |id: &ObjectId| outcome.begun.plan.conflicts.iter().find(|conflict| conflict.id == *id);
+    let mut objects = Vec::with_capacity(release.len());
+    let mut fields = Vec::with_capacity(release.len());
+    for id in release.ids() {
+        let observed = world.observed(id);
+        let applied = world.applied(id);
+        let same = match (&observed, &applied) {
+            (Some(observed), Some(applied)) => {
+                Some(&applied.digest) == release.object_digest(id) && applied.fields == observed.fields
+            }
+            _ => false,
+        };
+        let health = match (conflict(id), &observed) {
+            (Some(conflict), _) => Health { status: HealthStatus::Unknown, message: conflict.message.clone() },
+            (None, Some(observed)) => observed.health.clone(),
+            (None, None) => Health { status: HealthStatus::Missing, message: "it does not exist".into() },
+        };
+        objects.push(ObjectView { id: id.clone(), in_sync: same && conflict(id).is_none(), health });
+        fields.push(observed.and_then(|observed| observed.fields));
+    }
+    let combined = combined_fields(release.ids().iter().zip(fields.iter().map(Option::as_ref)));
+    (objects, combined)
+}
+
+fn first_failure(outcome: &Outcome) -> Option<Failure> {
+    if let Some(failure) = outcome.begun.failures.first() {
+        return Some(failure.clone());
+    }
+    if let Some(first) = outcome.errors.first() {
+        return Some(joined(&first.reason, outcome.errors.iter().map(|e| e.message.as_str()), first.transient));
+    }
+    let plan = &outcome.begun.plan;
+    if !plan.conflicts.is_empty() {
+        return Some(joined("Conflict", plan.conflicts.iter().map(|c| c.message.as_str()), true));
+    }
+    if let Some(hold) = &plan.prune_hold {
+        let release = outcome.begun.release.as_ref().map(|r| r.revision()).unwrap_or_default();
+        return Some(Failure::permanent(
+            "PruneLimitExceeded",
+            format!(
+                "{release} would prune {} of {} objects, more than {} %; allow it with \
+                 `windlass sync --allow-prune {release}`",
+                hold.count, hold.of, hold.limit
+            ),
+        ));
+    }
+    if !plan.drifted.is_empty() {
+        let names: Vec<_> = plan.drifted.iter().take(5).map(ToString::to_string).collect();
+        return Some(Failure::permanent("Drifted", format!("changed by others, selfHeal is off: {}", names.join(", "))));
+    }
+    None
+}
+
+fn joined<'a>(reason: &str, messages: impl Iterator<Item = &'a str>, transient: bool) -> Failure {
+    const TOLD: usize = 5;
+    let all: Vec<_> = messages.collect();
+    let mut text = all.iter().take(TOLD).copied().collect::<Vec<_>>().join("; ");
+    if all.len() > TOLD {
+        text.push_str(&format!("; and {} more", all.len() - TOLD));
+    }
+    Failure { reason: reason.to_owned(), message: text, transient }
+}
+
+/// Health that is on its way for too long has failed; gives the time that is left.
+fn time_out(scope: &Scope<'_>, memory: &mut Memory, health: &mut HealthState) -> Option<Duration> {
+    if !matches!(health.status, HealthStatus::Progressing | HealthStatus::Missing) {
+        memory.progressing_since = None;
+        return None;
+    }
+    let timeout = scope.app.spec.health.timeout.get();
+    let waited = memory.progressing_since.get_or_insert_with(tokio::time::Instant::now).elapsed();
+    if waited < timeout {
+        return Some(timeout - waited);
+    }
+    health.status = HealthStatus::Degraded;
+    health.message = bounded_message(&format!(
+        "not healthy after {}: {}",
+        scope.app.spec.health.timeout, health.message
+    ));
+    None
+}
+
+fn unhealthy(objects: &[ObjectView]) -> Vec<UnhealthyObject> {
+    let mut bad: Vec<_> = objects.iter().filter(|o| o.health.status != HealthStatus::Healthy).collect();
+    bad.sort_by(|a, b| b.health.status.cmp(&a.health.status));
+    bad.into_iter()
+        .take(MAX_UNHEALTHY)
+        .map(|object| UnhealthyObject {
+            group: object.id.group.clone(),
+            kind: object.id.kind.clone(),
+            namespace: object.id.namespace.clone(),
+            name: object.id.name.clone(),
+            status: object.health.status,
+            message: bounded_message(&object.health.message),
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! The conditions `Ready`, `Reconciling` and `Stalled`, after kstatus.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use windlass_core::api::{ApplicationStatus, HealthStatus, SyncStatus, bounded_message};
+
+use super::assess::Assessed;
+
+/// Says that work is under way.
+pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
+    status.observed_generation = generation;
+    set(status, generation, "Reconciling", true, "Progressing", message);
+    set(status, generation, "Ready", false, "Progressing", message);
+    set(status, generation, "Stalled", false, "Progressing", "");
+}
+
+/// Says how the Application stands.
+pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed: &Assessed) {
+    status.observed_generation = generation;
+    let revision = assessed.outcome.begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    if let Some(failure) = &assessed.failure {
+        let serving = match (&failure.reason, &status.stable) {
+            (reason, Some(stable)) if *reason != "Conflict" => format!("; serving {}", stable.revision),
+            _ => String::new(),
+        };
+        let message = format!("{}{serving}", failure.message);
+        set(status, generation, "Ready", false, &failure.reason, &message);
+        set(status, generation, "Stalled", !failure.transient, &failure.reason, &message);
+        let retrying = if failure.transient { "trying again" } else { "" };
+        set(status, generation, "Reconciling", failure.transient, &failure.reason, retrying);
+        return;
+    }
+    let health = &assessed.health;
+    let (ready, reconciling, reason) = match (assessed.sync, health.status) {
+        (SyncStatus::Synced, HealthStatus::Healthy | HealthStatus::Suspended) => (true, false, "Synced"),
+        (SyncStatus::Synced, HealthStatus::Degraded) => (false, false, "Degraded"),
+        (SyncStatus::Synced, _) => (false, true, "Progressing"),
+        _ => (false, true, "OutOfSync"),
+    };
+    let message = if ready || health.message.is_empty() {
+        format!("serving {revision}")
+    } else {
+        format!("{revision}: {}", health.message)
+    };
+    set(status, generation, "Ready", ready, reason, &message);
+    set(status, generation, "Reconciling", reconciling, reason, if reconciling { &message } else { "" });
+    set(status, generation, "Stalled", false, reason, "");
+}
+
+/// Says that nothing is done.
+pub fn suspended(status: &mut ApplicationStatus, generation: Option<i64>) {
+    status.observed_generation = generation;
+    set(status, generation, "Ready", false, "Suspended", "spec.suspend is set: nothing is applied or healed");
+    set(status, generation, "Reconciling", false, "Suspended", "");
+    set(status, generation, "Stalled", false, "Suspended", "");
+}
+
+/// Says what stands in the way of a deletion.
+pub fn deleting(status: &mut ApplicationStatus, generation: Option<i64>, reason: &str, message: &str) {
+    status.observed_generation = generation;
+    set(status, generation, "Ready", false, reason, message);
+    set(status, generation, "Reconciling", true, reason, message);
+    set(status, generation, "Stalled", false, reason, "");
+}
+
+fn set(
+    status: &mut ApplicationStatus,
+    generation: Option<i64>,
+    type_: &str,
+    value: bool,
+    reason: &str,
+    message: &str,
+) {
+    let value = if value { "True" } else { "False" };
+    let old = status.conditions.iter().position(|c| c.type_ == type_);
+    let since = old
+        .and_then(|i| status.conditions.get(i))
+        .filter(|c| c.status == value)
+        .map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone());
+    let condition = Condition {
+        type_: type_.to_owned(),
+        status: value.to_owned(),
+        reason: reason.to_owned(),
+        message: bounded_message(message),
+        observed_generation: generation,
+        last_transition_time: since,
+    };
+    match old.and_then(|i| status.conditions.get_mut(i)) {
+        Some(slot) => *slot = condition,
+        None => status.conditions.push(condition),
+    }
+}

@@ -1,0 +1,116 @@
+//! The end of an Application: its objects are pruned, or let go, before its finalizer is taken off.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use windlass_core::api::{DeletionPolicy, FINALIZER};
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{TIERS, tier};
+
+use super::apply::prune_one;
+use super::{Scope, back_off, conditions, record, resolve};
+use crate::cluster::error::{ClusterError, object_failure};
+use crate::controller::context::Memory;
+use crate::failure::Failure;
+
+/// How often the end of terminating objects is looked for, besides the events of the watch.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Deletes or lets go what the Application has, in the reverse of the order of applying: a tier begins when
+/// the one before it is gone.
+pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
+    resolve::unsubscribe(scope, memory);
+    let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
+    if !finalizers.iter().any(|f| f == FINALIZER) {
+        return Ok(None);
+    }
+    if scope.ctx.catalog.refresh().await.is_err() {
+        return Ok(Some(back_off(memory.attempts)));
+    }
+    let result = match scope.app.spec.deletion_policy {
+        DeletionPolicy::Prune => prune(scope, memory).await,
+        DeletionPolicy::Orphan => orphan(scope, memory).await,
+    };
+    match result {
+        Ok(None) => {}
+        Ok(Some(waiting)) => {
+            tell(scope, memory, "Deleting", &waiting).await?;
+            return Ok(Some(LOOK_AGAIN));
+        }
+        Err(failure) => {
+            memory.attempts = memory.attempts.saturating_add(1);
+            tell(scope, memory, &failure.reason, &failure.message).await?;
+            return Ok(Some(back_off(memory.attempts)));
+        }
+    }
+    scope.ctx.store.delete(scope.key).await?;
+    let rest: Vec<_> = finalizers.into_iter().filter(|f| f != FINALIZER).collect();
+    match record::patch_finalizers(scope, &rest).await {
+        Err(error) if error.is_not_found() => {}
+        Err(error) if error.is_conflict() => return Ok(Some(Duration::from_millis(100))),
+        other => drop(other?),
+    }
+    let inventory = std::mem::take(&mut memory.inventory);
+    scope.ctx.world.unclaim(scope.key, inventory.iter());
+    tracing::info!(app = %scope.key, objects = inventory.len(), "deleted");
+    Ok(None)
+}
+
+async fn tell(scope: &Scope<'_>, memory: &mut Memory, reason: &str, message: &str) -> Result<(), ClusterError> {
+    let mut status = memory.status.clone().unwrap_or_default();
+    conditions::deleting(&mut status, scope.app.metadata.generation, reason, message);
+    let mut scope = Scope { app: scope.app.clone(), request: None, ..*scope };
+    record::write(&mut scope, memory, status).await
+}
+
+/// Prunes one tier; says what is still there.
+async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
+    for number in (0..TIERS).rev() {
+        let ids: Vec<_> = memory.inventory.iter().filter(|id| tier(&id.group, &id.kind) == number).collect();
+        let waiting = each(scope, ids, |id| async move { prune_one(scope, id).await }).await?;
+        if !waiting.is_empty() {
+            let names: Vec<_> = waiting.iter().take(5).map(ToString::to_string).collect();
+            return Ok(Some(format!("waiting for {} objects to go: {}", waiting.len(), names.join(", "))));
+        }
+    }
+    Ok(None)
+}
+
+async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
+    let served = scope.ctx.catalog.served();
+    let served = &served;
+    each(scope, memory.inventory.iter().collect(), |id| async move {
+        let Some(resource) = served.any_version(&id.group, &id.kind) else { return Ok(false) };
+        scope.ctx.applier.release(resource, id).await.map_err(|error| object_failure(id, "", &error))?;
+        Ok(false)
+    })
+    .await?;
+    Ok(None)
+}
+
+/// Runs `f` for every object side by side and gives those for which it says true.
+async fn each<'a, F>(
+    scope: &Scope<'_>,
+    ids: Vec<&'a ObjectId>,
+    f: impl Fn(&'a ObjectId) -> F,
+) -> Result<Vec<&'a ObjectId>, Failure>
+where
+    F: Future<Output = Result<bool, Failure>>,
+{
+    let f = &f;
+    let mut results = ids
+        .into_iter()
+        .map(|id| async move {
+            let _permit = scope.ctx.writes.acquire().await;
+            (id, f(id).await)
+        })
+        .collect::<FuturesUnordered<_>>();
+    let mut yes = Vec::new();
+    while let Some((id, result)) = results.next().await {
+        if result? {
+            yes.push(id);
+        }
+    }
+    Ok(yes)
+}

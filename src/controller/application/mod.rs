@@ -1,0 +1,111 @@
+//! One reconcile of an Application: eight stages, one file each, with types that make this order the only
+//! one that compiles.
+//!
+//! A source, a render or an admission that fails does not end the reconcile: the last release goes on
+//! being applied, judged and healed, and the failure becomes a condition.
+
+pub mod admit;
+mod apply;
+mod assess;
+mod begin;
+mod conditions;
+mod delete;
+mod plan;
+mod record;
+mod render;
+pub mod resolve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::api::{Action, AppKey, Application, REQUEST_ANNOTATION, Request};
+
+use super::context::{Context, Memory};
+use super::queue::Trigger;
+use crate::cluster::error::ClusterError;
+use crate::failure::Failure;
+
+/// What one reconcile is about.
+pub struct Scope<'a> {
+    /// What every reconcile works with.
+    pub ctx: &'a Context,
+    /// Which Application.
+    pub key: &'a AppKey,
+    /// The resource.
+    pub app: Arc<Application>,
+    /// What a person asks and what was not carried out yet.
+    pub request: Option<Request>,
+    /// Why it is looked at.
+    pub trigger: Trigger,
+}
+
+impl Scope<'_> {
+    /// Namespace of objects that name none.
+    pub fn destination(&self) -> &str {
+        self.app.spec.destination.namespace.as_deref().unwrap_or(&self.key.namespace)
+    }
+
+    /// Whether a person asks to look at the sources now.
+    pub fn wants_fresh(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// Whether a person asks to apply, whatever the sync mode.
+    pub fn wants_sync(&self) -> bool {
+        self.request.as_ref().is_some_and(|r| matches!(r.action, Action::Sync | Action::AllowPrune))
+    }
+}
+
+/// The outcome of a stage that reads what strangers wrote.
+pub enum Step<T> {
+    /// Something to go on with.
+    Fresh(T),
+    /// Nothing new: the last release stays, for this reason.
+    Held(Failure),
+}
+
+/// Reconciles an Application once and gives the time after which to look again, if any.
+///
+/// # Errors
+/// Only where our own bookkeeping in the API server fails; everything else is told in the status.
+pub async fn reconcile(
+    ctx: &Context,
+    key: &AppKey,
+    app: Arc<Application>,
+    memory: &mut Memory,
+    trigger: Trigger,
+) -> Result<Option<Duration>, ClusterError> {
+    let mut scope = Scope { ctx, key, request: open_request(&app), app, trigger };
+    if memory.status.is_none() {
+        memory.status = Some(scope.app.status.clone().unwrap_or_default());
+    }
+    if scope.app.metadata.deletion_timestamp.is_some() {
+        return delete::objects(&scope, memory).await;
+    }
+    if scope.app.spec.suspend {
+        return record::suspended(&mut scope, memory).await;
+    }
+    let resolved = resolve::sources(&scope, memory).await;
+    let rendered = render::release(&scope, memory, resolved).await;
+    let admitted = admit::check(&scope, memory, rendered).await;
+    let planned = plan::actions(&scope, memory, admitted).await;
+    let begun = begin::release(&mut scope, memory, planned).await?;
+    let applied = apply::carry_out(&scope, memory, begun).await;
+    let assessed = assess::judge(&scope, memory, applied);
+    record::status(&mut scope, memory, assessed).await
+}
+
+/// The request that the annotation holds, unless it was carried out already or makes no sense.
+fn open_request(app: &Application) -> Option<Request> {
+    let text = app.metadata.annotations.as_ref()?.get(REQUEST_ANNOTATION)?;
+    let request: Request = serde_json::from_str(text).ok()?;
+    let handled = app.status.as_ref().and_then(|status| status.handled_request.as_deref());
+    (request.id.len() <= 64 && handled != Some(request.id.as_str())).then_some(request)
+}
+
+/// A pause before the next attempt: doubling from one second to five minutes, by a tenth more or less.
+fn back_off(attempts: u32) -> Duration {
+    use rand::RngExt as _;
+    let pause = Duration::from_secs(1u64 << attempts.min(9)).min(Duration::from_secs(300));
+    pause.mul_f64(rand::rng().random_range(0.9..1.1))
+}

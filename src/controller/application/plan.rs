@@ -1,0 +1,159 @@
+//! Stage 4: what to do.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::api::{Action, SyncMode};
+use windlass_core::plan::{Applied, Input, Plan, Verb, combined_fields, decide};
+use windlass_core::release::Release;
+
+use super::{Scope, Step};
+use crate::cluster::watch::GroupKind;
+use crate::controller::context::Memory;
+use crate::failure::Failure;
+
+/// Longest wait for a watch to show what exists.
+const WATCH_DEADLINE: Duration = Duration::from_secs(20);
+/// Healing one object more often than this is a fight.
+const HEAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// A release and what to do about it.
+pub struct Planned {
+    /// What the cluster should have; `None` where nothing was ever admitted.
+    pub release: Option<Arc<Release>>,
+    /// What to do.
+    pub plan: Plan,
+    /// Why something is held back.
+    pub failures: Vec<Failure>,
+    /// When a heal that was put off is due.
+    pub heal_later: Option<Duration>,
+}
+
+/// Holds the effective release against the cluster.
+pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Release>>) -> Planned {
+    let mut failures = Vec::new();
+    let release = match admitted {
+        Step::Fresh(release) => effective(scope, memory, release, &mut failures),
+        Step::Held(failure) => {
+            failures.push(failure);
+            memory.current.clone()
+        }
+    };
+    let Some(release) = release else {
+        return Planned { release: None, plan: Plan::default(), failures, heal_later: None };
+    };
+    if let Err(failure) = watch_kinds(scope, memory, &release).await {
+        failures.push(failure);
+        return Planned { release: Some(release), plan: Plan::default(), failures, heal_later: None };
+    }
+    compare_after_restart(scope, memory, &release);
+    let world = &scope.ctx.world;
+    let mut plan = decide(&Input {
+        app: scope.key,
+        release: &release,
+        inventory: &memory.inventory,
+        policy: &scope.app.spec.sync,
+        prune_approved: prune_approved(scope, &release),
+        observed: &|id| world.observed(id),
+        applied: &|id| world.applied(id),
+        claimed: &|id| world.claimed_by_other(id, scope.key),
+        elsewhere: &|key| {
+            let namespaces = &scope.ctx.config.watch_namespaces;
+            !namespaces.is_empty() && !namespaces.contains(&key.namespace)
+        },
+    });
+    let heal_later = put_off_heals(memory, &mut plan);
+    Planned { release: Some(release), plan, failures, heal_later }
+}
+
+/// What should be in the cluster: the admitted release, unless it waits for a person.
+fn effective(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    admitted: Arc<Release>,
+    failures: &mut Vec<Failure>,
+) -> Option<Arc<Release>> {
+    let same = memory.current.as_ref().is_some_and(|current| current.digest() == admitted.digest());
+    if scope.app.spec.sync.mode == SyncMode::Auto || same || scope.wants_sync() {
+        return Some(admitted);
+    }
+    failures.push(Failure::permanent(
+        "AwaitingSync",
+        format!("{} waits for `windlass sync {}`", admitted.revision(), scope.key.name),
+    ));
+    memory.current.clone()
+}
+
+fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
+    scope.request.as_ref().is_some_and(|request| {
+        request.action == Action::AllowPrune
+            && request.revision.as_deref().is_some_and(|r| !r.is_empty() && release.revision().contains(r))
+    })
+}
+
+/// Has every kind of the release and the inventory watched and known.
+async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Result<(), Failure> {
+    let kinds: HashSet<_> = release.ids().iter().chain(&memory.inventory).map(GroupKind::of).collect();
+    let watched = scope.ctx.watches.ensure(kinds, &scope.ctx.catalog);
+    let synced = scope.ctx.world.wait_synced(&watched);
+    tokio::time::timeout(WATCH_DEADLINE, synced).await.map_err(|_| {
+        Failure::transient(
+            "WatchTimeout",
+            "the API server does not list the objects of this release; is Windlass allowed to list and \
+             watch every kind in it?",
+        )
+    })
+}
+
+/// After a restart nothing is known of what was applied. Where the fields that are ours are the same in all
+/// objects as when the status was written, nothing drifted meanwhile and nothing needs to be applied.
+fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Release) {
+    if std::mem::replace(&mut memory.compared, true) {
+        return;
+    }
+    let world = &scope.ctx.world;
+    let Some(stable) = memory.status.as_ref().and_then(|status| status.stable.as_ref()) else { return };
+    let Some(stored) = memory.current.clone().filter(|stored| stored.digest().as_str() == stable.digest) else {
+        return;
+    };
+    let observed: Vec<_> = stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
+    if combined_fields(observed.iter().map(|(id, fields)| (*id, fields.as_ref()))) != stable.fields {
+        tracing::info!(app = %scope.key, "objects differ from when this Application was last looked after");
+        return;
+    }
+    for (id, fields) in observed {
+        if let Some(digest) = stored.object_digest(id) {
+            world.trust(id, Applied { digest: digest.clone(), fields });
+        }
+    }
+    tracing::debug!(app = %scope.key, objects = release.len(), "found as it was left");
+}
+
+/// Takes heals out of the plan that come too soon after the last one of the same object, and gives the
+/// time after which they are due. The pause doubles as long as somebody keeps fighting.
+fn put_off_heals(memory: &mut Memory, plan: &mut Plan) -> Option<Duration> {
+    let now = tokio::time::Instant::now();
+    memory.heals.retain(|_, (at, _)| now.duration_since(*at) < Duration::from_secs(600));
+    let mut later: Option<Duration> = None;
+    for tier in &mut plan.applies {
+        tier.retain(|action| {
+            if !matches!(action.verb, Verb::Heal | Verb::Restore) {
+                return true;
+            }
+            let (at, count) = memory.heals.get(&action.id).copied().unwrap_or((now - Duration::from_secs(600), 0));
+            let pause = if count < 3 { Duration::ZERO } else { HEAL_PAUSE * (1 << (count - 3).min(9)) };
+            let passed = now.duration_since(at);
+            if passed < pause {
+                let rest = pause - passed;
+                later = Some(later.map_or(rest, |known| known.min(rest)));
+                return false;
+            }
+            let calm = passed > pause.saturating_mul(4).max(Duration::from_secs(10));
+            memory.heals.insert(action.id.clone(), (now, if calm { 1 } else { count + 1 }));
+            true
+        });
+    }
+    plan.applies.retain(|tier| !tier.is_empty());
+    later
+}

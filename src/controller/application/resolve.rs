@@ -1,0 +1,140 @@
+//! Stage 1: what the sources point to.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use windlass_core::api;
+
+use super::{Scope, Step};
+use crate::controller::context::Memory;
+use crate::controller::mirrors::Mirror;
+use crate::failure::Failure;
+use crate::source::git::{Credentials, Reference, Revision};
+
+/// A source as subscribed to: as long as it is held, its repository is looked at.
+pub struct Subscription {
+    name: String,
+    mirror: Arc<Mirror>,
+}
+
+/// A source and what it points to.
+pub struct ResolvedSource {
+    /// Name of the source.
+    pub name: String,
+    /// The mirror that has the commit.
+    pub mirror: Arc<Mirror>,
+    /// Address of the repository.
+    pub url: String,
+    /// What it points to.
+    pub revision: Revision,
+    /// Directory of the manifests.
+    pub path: String,
+    /// How files become manifests.
+    pub render: api::Render,
+}
+
+/// Resolves every source, side by side, to a commit that the mirror has.
+pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<ResolvedSource>> {
+    let mut wanted = Vec::new();
+    for source in &scope.app.spec.sources {
+        let credentials = match credentials(scope, source).await {
+            Ok(credentials) => credentials,
+            Err(failure) => return Step::Held(failure),
+        };
+        let mirror = scope.ctx.mirrors.get(&source.git.url, &credentials);
+        let reference = reference(&source.git);
+        mirror.subscribe(scope.key, &source.name, &reference);
+        wanted.push((source, mirror, reference));
+    }
+    subscribe(scope, memory, &wanted);
+    let looks = wanted.iter().map(|(_, mirror, reference)| mirror.revision(reference, scope.wants_fresh()));
+    let mut resolved = Vec::new();
+    for ((source, mirror, _), revision) in wanted.iter().zip(futures::future::join_all(looks).await) {
+        match revision {
+            Ok(revision) => resolved.push(ResolvedSource {
+                name: source.name.clone(),
+                mirror: mirror.clone(),
+                url: source.git.url.clone(),
+                revision,
+                path: source.git.path.clone(),
+                render: source.render.clone(),
+            }),
+            Err(failure) => {
+                let message = format!("source {}: {}", source.name, failure.message);
+                return Step::Held(Failure { message, ..failure });
+            }
+        }
+    }
+    Step::Fresh(resolved)
+}
+
+fn subscribe(scope: &Scope<'_>, memory: &mut Memory, wanted: &[(&api::Source, Arc<Mirror>, Reference)]) {
+    for old in &memory.subscriptions {
+        let kept = wanted.iter().any(|(s, mirror, _)| s.name == old.name && Arc::ptr_eq(mirror, &old.mirror));
+        if !kept {
+            old.mirror.unsubscribe(scope.key, &old.name);
+        }
+    }
+    memory.subscriptions = wanted
+        .iter()
+        .map(|(source, mirror, _)| Subscription { name: source.name.clone(), mirror: mirror.clone() })
+        .collect();
+}
+
+/// Ends every subscription of an Application.
+pub fn unsubscribe(scope: &Scope<'_>, memory: &mut Memory) {
+    for subscription in memory.subscriptions.drain(..) {
+        subscription.mirror.unsubscribe(scope.key, &subscription.name);
+    }
+}
+
+/// What the user wants of the repository. The schema lets exactly one member through.
+pub fn reference(git: &api::GitSource) -> Reference {
+    if let Some(commit) = &git.commit {
+        Reference::Commit(commit.clone())
+    } else if let Some(tag) = &git.tag {
+        Reference::Tag(tag.clone())
+    } else {
+        Reference::Branch(git.branch.clone().unwrap_or_else(|| "main".into()))
+    }
+}
+
+async fn credentials(scope: &Scope<'_>, source: &api::Source) -> Result<Credentials, Failure> {
+    let Some(reference) = &source.secret_ref else { return Ok(Credentials::Anonymous) };
+    let api = Api::<Secret>::namespaced(scope.ctx.clients.requests.clone(), &scope.key.namespace);
+    let secret = api.get_opt(&reference.name).await.map_err(|error| {
+        let text = crate::cluster::error::words(&error);
+        Failure::transient("SecretUnreadable", format!("source {}: {text}", source.name))
+    })?;
+    let secret = secret.ok_or_else(|| {
+        Failure::transient(
+            "SecretNotFound",
+            format!(
+                "source {}: there is no Secret {} in namespace {}",
+                source.name, reference.name, scope.key.namespace
+            ),
+        )
+    })?;
+    from_secret(&secret).ok_or_else(|| {
+        Failure::transient(
+            "SecretInvalid",
+            format!(
+                "source {}: Secret {} must have username and password, or bearerToken",
+                source.name, reference.name
+            ),
+        )
+    })
+}
+
+/// The credentials that a Secret holds: `username` and `password`, or `bearerToken`.
+pub fn from_secret(secret: &Secret) -> Option<Credentials> {
+    let field = |key: &str| {
+        let bytes = secret.data.as_ref()?.get(key)?;
+        String::from_utf8(bytes.0.clone()).ok().map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+    };
+    if let Some(token) = field("bearerToken") {
+        return Some(Credentials::Bearer { token });
+    }
+    Some(Credentials::Basic { username: field("username")?, password: field("password")? })
+}

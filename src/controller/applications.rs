@@ -1,0 +1,104 @@
+//! The watch of the Applications themselves: who is new, changed, asked for or gone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::api::DynamicObject;
+use kube::core::TypeMeta;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource as _, ResourceExt as _};
+use serde_json::Value;
+use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION};
+
+use super::context::Context;
+use super::queue::Trigger;
+
+/// Watches the Applications of `namespace`, or of all namespaces, for ever. Objects are decoded one by one,
+/// so that one that cannot be read stops only itself.
+pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
+    let resource = kube::discovery::ApiResource::erase::<Application>(&());
+    let client = ctx.clients.watches.clone();
+    let api: Api<DynamicObject> = match &namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let config = watcher::Config::default().timeout(230).streaming_lists();
+    let mut events = watcher(api, config).default_backoff().boxed();
+    let mut listed = HashSet::new();
+    loop {
+        match events.try_next().await {
+            Ok(Some(Event::Init)) => listed.clear(),
+            Ok(Some(Event::InitApply(object))) => {
+                listed.insert(key(&object));
+                seen(&ctx, object);
+            }
+            Ok(Some(Event::Apply(object))) => seen(&ctx, object),
+            Ok(Some(Event::Delete(object))) => gone(&ctx, &key(&object)),
+            Ok(Some(Event::InitDone)) => {
+                let here = |key: &AppKey| namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+                for key in ctx.apps.keys().into_iter().filter(|key| here(key) && !listed.contains(key)) {
+                    gone(&ctx, &key);
+                }
+            }
+            Ok(None) => return,
+            Err(error) => tracing::warn!(%error, "the watch of Applications broke and starts over"),
+        }
+    }
+}
+
+fn key(object: &DynamicObject) -> AppKey {
+    AppKey::new(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+fn seen(ctx: &Context, object: DynamicObject) {
+    let key = key(&object);
+    let app = match decode(object) {
+        Ok(app) => Arc::new(app),
+        Err(error) => {
+            tracing::error!(app = %key, %error, "an Application cannot be read; is its CustomResourceDefinition current?");
+            return;
+        }
+    };
+    let request = |app: &Application| app.annotations().get(REQUEST_ANNOTATION).cloned();
+    let before = ctx.apps.put(key.clone(), app.clone());
+    let trigger = match before {
+        None => Some(Trigger::Event),
+        Some(before) if request(&before) != request(&app) => Some(Trigger::Person),
+        Some(before)
+            if before.metadata.generation != app.metadata.generation
+                || before.metadata.uid != app.metadata.uid
+                || before.metadata.deletion_timestamp != app.metadata.deletion_timestamp =>
+        {
+            Some(Trigger::Event)
+        }
+        // Our own status.
+        Some(_) => None,
+    };
+    if let Some(trigger) = trigger {
+        ctx.queue.trigger(key, trigger);
+    }
+}
+
+fn gone(ctx: &Context, key: &AppKey) {
+    ctx.apps.remove(key);
+    ctx.views.remove(key);
+    ctx.queue.forget(key);
+    // A last reconcile lets go of what is remembered.
+    ctx.queue.trigger(key.clone(), Trigger::Event);
+}
+
+fn decode(object: DynamicObject) -> Result<Application, serde_json::Error> {
+    let mut body = object.data;
+    let types = object.types.unwrap_or_else(|| TypeMeta {
+        api_version: Application::api_version(&()).into(),
+        kind: Application::kind(&()).into(),
+    });
+    if let Value::Object(map) = &mut body {
+        map.insert("apiVersion".into(), types.api_version.into());
+        map.insert("kind".into(), types.kind.into());
+        map.insert("metadata".into(), serde_json::to_value(object.metadata)?);
+    }
+    serde_json::from_value(body)
+}

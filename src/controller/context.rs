@@ -1,0 +1,192 @@
+//! What every reconcile works with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::runtime::events::Recorder;
+use tokio::sync::Semaphore;
+use windlass_core::api::{AppKey, Application, ApplicationStatus};
+use windlass_core::object::{Cluster, Digest, ObjectId};
+use windlass_core::plan::Instance;
+use windlass_core::release::{Release, Snapshot};
+
+use super::application::resolve::Subscription;
+use super::mirrors::Mirrors;
+use super::queue::Queue;
+use super::view::Views;
+use super::watches::Watches;
+use super::world::World;
+use crate::cluster::apply::Applier;
+use crate::cluster::client::Clients;
+use crate::cluster::discovery::Catalog;
+use crate::cluster::store::Store;
+use crate::render::PathRead;
+use crate::telemetry::Metrics;
+use crate::worker::Pool;
+
+/// How a controller is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Namespace of its own Secrets and Lease.
+    pub namespace: String,
+    /// Namespaces whose Applications it looks after; empty for all.
+    pub watch_namespaces: Vec<String>,
+    /// Name of this install; two installs in one cluster have different names.
+    pub install: String,
+    /// Time between two looks at a repository.
+    pub poll_interval: Duration,
+    /// Directory of mirrors; what is in it can be lost at any time.
+    pub cache_dir: PathBuf,
+    /// Where the status page is served; `None` for nowhere.
+    pub web_address: Option<SocketAddr>,
+    /// Serve the status page to anybody on an address that is not loopback.
+    pub anonymous: bool,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served; `None` for nowhere.
+    pub operations_address: Option<SocketAddr>,
+    /// Reconciles at the same time.
+    pub concurrency: usize,
+    /// Wait for the Lease before acting.
+    pub leader_election: bool,
+}
+
+/// What every reconcile works with.
+pub struct Context {
+    /// How the controller is set up.
+    pub config: Config,
+    /// Connections to the API server.
+    pub clients: Clients,
+    /// Which install this is.
+    pub instance: Instance,
+    /// The cluster that objects go to.
+    pub cluster: Cluster,
+    /// What the API server serves.
+    pub catalog: Catalog,
+    /// The way into the cluster.
+    pub applier: Applier,
+    /// Snapshots of releases.
+    pub store: Store,
+    /// What is known of the cluster.
+    pub world: Arc<World>,
+    /// The running watches.
+    pub watches: Watches,
+    /// The mirrors in use.
+    pub mirrors: Mirrors,
+    /// Runs renders.
+    pub pool: Arc<Pool>,
+    /// Whom to look at next.
+    pub queue: Arc<Queue>,
+    /// What people may see.
+    pub views: Arc<Views>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Writes Kubernetes Events.
+    pub recorder: Recorder,
+    /// Bounds requests that write objects, over all Applications.
+    pub writes: Semaphore,
+    /// The Applications that this controller looks after.
+    pub apps: Apps,
+}
+
+/// The Applications that this controller looks after, and what it remembers of each.
+#[derive(Default)]
+pub struct Apps {
+    resources: Mutex<BTreeMap<AppKey, Arc<Application>>>,
+    memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
+}
+
+impl Apps {
+    /// The resource as last seen.
+    pub fn get(&self, key: &AppKey) -> Option<Arc<Application>> {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps a resource; gives the one before it.
+    pub fn put(&self, key: AppKey, app: Arc<Application>) -> Option<Arc<Application>> {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).insert(key, app)
+    }
+
+    /// Forgets a resource.
+    pub fn remove(&self, key: &AppKey) {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// The keys of all resources.
+    pub fn keys(&self) -> BTreeSet<AppKey> {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// What is remembered of an Application; nothing at first.
+    pub fn memory(&self, key: &AppKey) -> Arc<tokio::sync::Mutex<Memory>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone()
+    }
+
+    /// Forgets everything of an Application.
+    pub fn forget(&self, key: &AppKey) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Every object that some Application may have in the cluster.
+    pub async fn inventories(&self) -> HashSet<ObjectId> {
+        let memories: Vec<_> =
+            self.memories.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let mut ids = HashSet::new();
+        for memory in memories {
+            ids.extend(memory.lock().await.inventory.iter().cloned());
+        }
+        ids
+    }
+}
+
+/// What the controller remembers of an Application between two reconciles. All of it can be lost: it is
+/// rebuilt from the stored snapshot, the status, the sources and the watches.
+#[derive(Default)]
+pub struct Memory {
+    /// The release that the cluster should have.
+    pub current: Option<Arc<Release>>,
+    /// Digest of the release in the store.
+    pub stored: Option<Digest>,
+    /// Everything that may exist because of this Application, as stored.
+    pub inventory: BTreeSet<ObjectId>,
+    /// The cluster was compared with what the status says since this controller started.
+    pub compared: bool,
+    /// The last render that succeeded.
+    pub render: Option<RenderCache>,
+    /// The sources as subscribed.
+    pub subscriptions: Vec<Subscription>,
+    /// The status as last read or written.
+    pub status: Option<ApplicationStatus>,
+    /// Failed attempts in a row, for backing off.
+    pub attempts: u32,
+    /// When each object was healed last, and how often in a row, for backing off.
+    pub heals: HashMap<ObjectId, (tokio::time::Instant, u32)>,
+    /// Since when health is on its way.
+    pub progressing_since: Option<tokio::time::Instant>,
+    /// When the status was written last.
+    pub status_written: Option<tokio::time::Instant>,
+}
+
+impl Memory {
+    /// What a stored snapshot tells.
+    pub fn restore(&mut self, snapshot: Snapshot) {
+        self.stored = Some(snapshot.release.digest().clone());
+        self.inventory = snapshot.inventory.into_iter().collect();
+        self.current = Some(Arc::new(snapshot.release));
+    }
+}
+
+/// A render whose inputs are known, so that the same inputs need no other.
+pub struct RenderCache {
+    /// Digest of everything that the render depends on but the files.
+    pub inputs: Digest,
+    /// For each source the commit that was rendered or found to be no different, and the paths read.
+    pub sources: Vec<(String, Arc<Vec<PathRead>>)>,
+    /// The renderer of each source.
+    pub renderers: Vec<String>,
+    /// What came of it.
+    pub release: Arc<Release>,
+    /// The revision of each source that was rendered.
+    pub revisions: Vec<String>,
+}

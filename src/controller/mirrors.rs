@@ -1,0 +1,292 @@
+//! One mirror per repository and credentials, shared by all Applications that read it: one listing of its
+//! references a poll, one fetch at a time, and only Applications whose files changed are told.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use windlass_core::api::AppKey;
+use windlass_core::object::Digest;
+
+use super::queue::{Queue, Trigger};
+use crate::failure::Failure;
+use crate::render::PathRead;
+use crate::source::git::{Credentials, PathIdsRequest, Reference, ResolveRequest, Revision};
+use crate::telemetry::Metrics;
+use crate::worker::Pool;
+
+/// How long a look at a repository with a fetch may take.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a look into a mirror may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(30);
+/// Longest pause between looks at a repository that fails.
+const MAX_PAUSE: Duration = Duration::from_secs(600);
+
+/// What the mirrors work with.
+pub struct Tools {
+    /// Runs what reads strangers' input.
+    pub pool: Arc<Pool>,
+    /// Told which Application to look at.
+    pub queue: Arc<Queue>,
+    /// Counts looks.
+    pub metrics: Arc<Metrics>,
+    /// Directory of the mirrors.
+    pub directory: PathBuf,
+    /// Time between two looks at a repository.
+    pub interval: Duration,
+}
+
+/// All mirrors in use.
+pub struct Mirrors {
+    tools: Arc<Tools>,
+    mirrors: Mutex<HashMap<(String, Credentials), Weak<Mirror>>>,
+}
+
+/// One repository as seen with one set of credentials.
+pub struct Mirror {
+    url: String,
+    credentials: Credentials,
+    directory: PathBuf,
+    tools: Arc<Tools>,
+    state: Mutex<State>,
+    wake: Notify,
+    looks: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Looks asked for; a look numbered `n` begins after the `n`th was asked for.
+    asked: u64,
+    readers: HashMap<(AppKey, String), Reader>,
+    results: HashMap<Reference, Result<Revision, Failure>>,
+    failures: u32,
+}
+
+struct Reader {
+    reference: Reference,
+    reads: Option<Arc<Vec<PathRead>>>,
+}
+
+impl Mirrors {
+    /// No mirror is used yet.
+    pub fn new(tools: Tools) -> Self {
+        Self { tools: Arc::new(tools), mirrors: Mutex::default() }
+    }
+
+    /// The tools that mirrors work with.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// The mirror of a repository; it is looked at regularly as long as somebody holds it.
+    pub fn get(&self, url: &str, credentials: &Credentials) -> Arc<Mirror> {
+        let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+        mirrors.retain(|_, mirror| mirror.strong_count() > 0);
+        let key = (url.to_owned(), credentials.clone());
+        if let Some(mirror) = mirrors.get(&key).and_then(Weak::upgrade) {
+            return mirror;
+        }
+        let mirror = Arc::new(Mirror {
+            url: url.to_owned(),
+            credentials: credentials.clone(),
+            directory: self.tools.directory.join(directory_name(url, credentials)),
+            tools: self.tools.clone(),
+            state: Mutex::default(),
+            wake: Notify::new(),
+            looks: watch::Sender::new(0),
+        });
+        mirrors.insert(key, Arc::downgrade(&mirror));
+        tokio::spawn(run(Arc::downgrade(&mirror), self.tools.interval));
+        mirror
+    }
+}
+
+fn directory_name(url: &str, credentials: &Credentials) -> String {
+    // Two tenants with other credentials never share a mirror, so neither reads what only the other may.
+    let secret = serde_json::to_string(credentials).unwrap_or_default();
+    Digest::of_bytes(format!("{url}\n{secret}").as_bytes()).short(24).to_owned()
+}
+
+impl Mirror {
+    /// Its directory on disk.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Notes that `app` reads `reference` for its source `source`.
+    pub fn subscribe(&self, app: &AppKey, source: &str, reference: &Reference) {
+        self.with(|state| {
+            let key = (app.clone(), source.to_owned());
+            match state.readers.get_mut(&key) {
+                Some(reader) if reader.reference == *reference => {}
+                _ => {
+                    state.readers.insert(key, Reader { reference: reference.clone(), reads: None });
+                }
+            }
+        });
+    }
+
+    /// Notes that `app` no longer reads this repository for `source`.
+    pub fn unsubscribe(&self, app: &AppKey, source: &str) {
+        self.with(|state| {
+            state.readers.remove(&(app.clone(), source.to_owned()));
+            let used: HashSet<_> = state.readers.values().map(|r| r.reference.clone()).collect();
+            state.results.retain(|reference, _| used.contains(reference));
+        });
+    }
+
+    /// Notes which paths the last render of a source looked at; `None` when it failed, so that any commit
+    /// is worth another try.
+    pub fn set_reads(&self, app: &AppKey, source: &str, reads: Option<Arc<Vec<PathRead>>>) {
+        self.with(|state| {
+            if let Some(reader) = state.readers.get_mut(&(app.clone(), source.to_owned())) {
+                reader.reads = reads;
+            }
+        });
+    }
+
+    /// What a reference points to: as of the last look, or with `fresh` of a look that begins now.
+    ///
+    /// # Errors
+    /// Why the repository or the reference cannot be read.
+    pub async fn revision(&self, reference: &Reference, fresh: bool) -> Result<Revision, Failure> {
+        let known = |state: &State| state.results.get(reference).cloned();
+        if !fresh && let Some(result) = self.with(|state| known(state)) {
+            return result;
+        }
+        let mut looks = self.looks.subscribe();
+        let wanted = self.with(|state| {
+            state.asked += 1;
+            state.asked
+        });
+        self.wake.notify_one();
+        // The sender lives as long as this mirror, so waiting cannot fail.
+        let _ = looks.wait_for(|done| *done >= wanted).await;
+        self.with(|state| known(state)).unwrap_or_else(|| {
+            Err(Failure::transient("SourceUnreachable", format!("{} has not been looked at yet", self.url)))
+        })
+    }
+
+    /// Whether every path that was read is the same at `commit`.
+    pub async fn unchanged(&self, commit: &str, reads: &[PathRead]) -> bool {
+        let paths = reads.iter().map(|read| read.path.clone()).collect();
+        match self.path_ids(commit, paths).await {
+            Ok(ids) => ids.len() == reads.len() && reads.iter().zip(ids).all(|(read, id)| read.id == id),
+            Err(failure) => {
+                tracing::warn!(url = self.url, %failure, "cannot tell what a commit changed; rendering");
+                false
+            }
+        }
+    }
+
+    async fn path_ids(&self, commit: &str, paths: Vec<String>) -> Result<Vec<Option<String>>, Failure> {
+        let request = PathIdsRequest { mirror: self.directory.clone(), commit: commit.to_owned(), paths };
+        self.tools.pool.path_ids(request, LOOK_DEADLINE).await
+    }
+
+    /// One look at the repository, and a word to everybody whom it concerns.
+    async fn look(&self) {
+        let (asked, references) = self.with(|state| {
+            let references: BTreeSet<_> = state.readers.values().map(|r| r.reference.clone()).collect();
+            (state.asked, references.into_iter().collect::<Vec<_>>())
+        });
+        if !references.is_empty() {
+            let results = self.resolve(references.clone()).await;
+            let ok = results.iter().all(Result::is_ok);
+            for result in &results {
+                let label = result.as_ref().err().map_or("ok", |failure| failure.reason.as_str());
+                self.tools.metrics.resolves.with_label_values(&[label]).inc();
+            }
+            let moved: Vec<_> = self.with(|state| {
+                state.failures = if ok { 0 } else { state.failures.saturating_add(1) };
+                let mut moved = Vec::new();
+                for (reference, result) in references.into_iter().zip(results) {
+                    if state.results.insert(reference.clone(), result.clone()).as_ref() != Some(&result) {
+                        moved.push((reference, result));
+                    }
+                }
+                moved
+            });
+            for (reference, result) in moved {
+                self.tell(&reference, result).await;
+            }
+        }
+        self.looks.send_replace(asked);
+    }
+
+    async fn resolve(&self, references: Vec<Reference>) -> Vec<Result<Revision, Failure>> {
+        let count = references.len();
+        let request = ResolveRequest {
+            url: self.url.clone(),
+            credentials: self.credentials.clone(),
+            mirror: self.directory.clone(),
+            references,
+        };
+        let timer = self.tools.metrics.worker_seconds.with_label_values(&["resolve"]).start_timer();
+        let response = self.tools.pool.resolve(request, RESOLVE_DEADLINE).await;
+        timer.observe_duration();
+        let failure = match response {
+            Ok(results) if results.len() == count => return results,
+            Ok(_) => Failure::transient("WorkerCrashed", "the worker gave another answer than asked for"),
+            Err(failure) => failure,
+        };
+        vec![Err(failure); count]
+    }
+
+    /// Queues the readers of a reference that moved or whose failure changed: all of them, but those that
+    /// read nothing that differs at the new commit.
+    async fn tell(&self, reference: &Reference, result: Result<Revision, Failure>) {
+        let readers: Vec<_> = self.with(|state| {
+            let readers = state.readers.iter().filter(|(_, reader)| reader.reference == *reference);
+            readers.map(|((app, _), reader)| (app.clone(), reader.reads.clone())).collect()
+        });
+        let mut ids = HashMap::new();
+        if let Ok(revision) = &result {
+            let paths: BTreeSet<_> =
+                readers.iter().flat_map(|(_, reads)| reads.iter().flat_map(|r| r.iter().map(|r| &r.path))).collect();
+            let paths: Vec<_> = paths.into_iter().cloned().collect();
+            if !paths.is_empty() && let Ok(found) = self.path_ids(&revision.commit, paths.clone()).await {
+                ids = paths.into_iter().zip(found).collect();
+            }
+        }
+        for (app, reads) in readers {
+            let same = result.is_ok()
+                && reads.is_some_and(|reads| reads.iter().all(|read| ids.get(&read.path) == Some(&read.id)));
+            if !same {
+                self.tools.queue.trigger(app, Trigger::Event);
+            }
+        }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn pause(&self, interval: Duration) -> Duration {
+        let failures = self.with(|state| state.failures);
+        let pause = interval.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE.max(interval));
+        pause.mul_f64(rand::rng().random_range(0.9..1.1))
+    }
+}
+
+/// Looks at a mirror when asked and at every interval, until nobody holds it.
+async fn run(mirror: Weak<Mirror>, interval: Duration) {
+    let mut next = Instant::now();
+    loop {
+        let Some(mirror) = mirror.upgrade() else { return };
+        // Wakes up at least once a minute to notice that nobody holds the mirror any more.
+        let slice = (next - Instant::now()).min(Duration::from_secs(60));
+        let asked = tokio::time::timeout(slice, mirror.wake.notified()).await.is_ok();
+        if Arc::strong_count(&mirror) == 1 {
+            return;
+        }
+        if asked || Instant::now() >= next {
+            mirror.look().await;
+            next = Instant::now() + mirror.pause(interval);
+        }
+    }
+}

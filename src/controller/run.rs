@@ -1,0 +1,316 @@
+//! The life of a controller: connect, wait for the Lease, restore, watch, reconcile, end.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use windlass_core::api::AppKey;
+use windlass_core::object::Cluster;
+
+use super::application::reconcile;
+use super::applications;
+use super::context::{Apps, Config, Context, Memory};
+use super::mirrors::{Mirrors, Tools};
+use super::queue::{Queue, Trigger};
+use super::view::Views;
+use super::watches::Watches;
+use super::world::World;
+use crate::cluster::apply::Applier;
+use crate::cluster::client;
+use crate::cluster::discovery::Catalog;
+use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{Election, LeaseLost};
+use crate::cluster::store::Store;
+use crate::cluster::watch::GroupKind;
+use crate::telemetry::Metrics;
+use crate::web::{self, Web, WebConfig, WebError, operations_router};
+use crate::worker::{Kind, Pool, PoolConfig};
+
+/// Longest one reconcile may take: every request in it has a shorter deadline of its own.
+const RECONCILE_DEADLINE: Duration = Duration::from_secs(600);
+/// How long running reconciles may go on when the controller ends.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Requests that write objects at the same time.
+const WRITES: usize = 24;
+
+/// Why a controller ends by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The API server cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Another controller may be leading.
+    #[error(transparent)]
+    Lease(#[from] LeaseLost),
+    /// The status page or the metrics cannot be served.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// Two metrics have one name.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The cache directory cannot be used.
+    #[error("the cache directory {0} cannot be made: {1}; set --cache-dir to a place that can be written to")]
+    Cache(std::path::PathBuf, std::io::Error),
+}
+
+/// Runs a controller until `shutdown` resolves.
+///
+/// # Errors
+/// [`RunError`] where it cannot start, or lost its Lease.
+pub async fn run(
+    config: Config,
+    kube: kube::Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    let mirrors = config.cache_dir.join("mirrors");
+    std::fs::create_dir_all(&mirrors).map_err(|error| RunError::Cache(mirrors.clone(), error))?;
+    let clients = client::connect(kube)?;
+    let instance = client::instance(&clients.requests, &config.install).await?;
+    let metrics = Arc::new(Metrics::new()?);
+    let queue = Arc::new(Queue::default());
+    let views = Arc::new(Views::default());
+    let world = Arc::new(World::new(instance.clone(), queue.clone()));
+    let pool = Arc::new(Pool::new(PoolConfig::new(config.cache_dir.clone())));
+    let cluster = Cluster::default();
+    let identity = identity();
+    let ctx = Arc::new(Context {
+        applier: Applier::new(clients.requests.clone(), instance.field_manager()),
+        catalog: Catalog::new(clients.requests.clone()),
+        store: Store::new(clients.requests.clone(), &config.namespace, instance.clone()),
+        watches: Watches::new(clients.watches.clone(), cluster.clone(), world.clone()),
+        mirrors: Mirrors::new(Tools {
+            pool: pool.clone(),
+            queue: queue.clone(),
+            metrics: metrics.clone(),
+            directory: mirrors,
+            interval: config.poll_interval,
+        }),
+        recorder: Recorder::new(
+            clients.requests.clone(),
+            Reporter { controller: "windlass".into(), instance: Some(identity.clone()) },
+        ),
+        writes: Semaphore::new(WRITES),
+        apps: Apps::default(),
+        config,
+        clients,
+        instance,
+        cluster,
+        world,
+        pool,
+        queue,
+        views,
+        metrics,
+    });
+    report_sandbox(&ctx).await;
+    let mut tasks: JoinSet<Result<(), RunError>> = JoinSet::new();
+    serve(&ctx, &mut tasks).await?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let election =
+        Election::new(ctx.clients.requests.clone(), &ctx.config.namespace, &lease_name(&ctx.config), identity);
+    if ctx.config.leader_election {
+        let lease = tokio::select! {
+            lease = election.acquire() => lease,
+            () = &mut shutdown => return Ok(()),
+        };
+        tracing::info!(instance = ctx.instance.as_str(), "leading");
+        let holder = Election::clone(&election);
+        tasks.spawn(async move { Err(holder.hold(lease).await.into()) });
+    }
+    let loops = lead(ctx.clone(), &mut tasks).await?;
+    let result = tokio::select! {
+        () = &mut shutdown => Ok(()),
+        Some(ended) = tasks.join_next() => ended.unwrap_or(Ok(())),
+    };
+    tracing::info!("ending");
+    loops.abort();
+    // Reconciles that run may finish; each write they make is complete in itself.
+    let all = u32::try_from(ctx.config.concurrency).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(DRAIN, loops.slots.acquire_many(all)).await;
+    tasks.abort_all();
+    if ctx.config.leader_election && result.is_ok() {
+        election.release().await;
+    }
+    result
+}
+
+/// One Lease for each set of namespaces that is looked after, so that controllers of different namespaces
+/// work beside each other.
+fn lease_name(config: &Config) -> String {
+    match config.watch_namespaces.as_slice() {
+        [] => format!("windlass-{}", config.install),
+        namespaces => {
+            let mut sorted = namespaces.to_vec();
+            sorted.sort();
+            let hash = windlass_core::object::Digest::of_bytes(sorted.join(",").as_bytes());
+            format!("windlass-{}-{}", config.install, hash.short(8))
+        }
+    }
+}
+
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "windlass".into());
+    format!("{host}-{:08x}", rand::random::<u32>())
+}
+
+async fn report_sandbox(ctx: &Context) {
+    for kind in [Kind::Fetch, Kind::Render] {
+        match ctx.pool.sandbox(kind).await {
+            Ok(sandbox) => tracing::info!("{kind} workers: {sandbox}"),
+            Err(error) => tracing::error!(%error, "{kind} workers cannot be started: nothing can be fetched or rendered"),
+        }
+    }
+    tracing::info!(
+        "Projects are not built yet: objects are written with the controller's own rights, whoever may write \
+         Applications has them too"
+    );
+}
+
+async fn serve(ctx: &Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> Result<(), RunError> {
+    if let Some(address) = ctx.config.web_address {
+        let web = Web::bind(WebConfig { address, anonymous: ctx.config.anonymous }).await?;
+        tracing::info!("serving the status page on http://{}/", web.address());
+        let views = ctx.views.clone();
+        tasks.spawn(async move {
+            web.serve(views, std::future::pending()).await;
+            Ok(())
+        });
+    }
+    if let Some(address) = ctx.config.operations_address {
+        let listener = TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })?;
+        let bound = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
+        tracing::info!("serving /metrics, /healthz and /readyz on http://{bound}/");
+        let metrics = ctx.clone();
+        let router = operations_router(move || metrics.metrics.render(&metrics.views, metrics.queue.len()), || Ok(()));
+        tasks.spawn(async move {
+            web::serve(listener, router, std::future::pending()).await;
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+/// What runs while leading.
+struct Loops {
+    slots: Arc<Semaphore>,
+    tasks: Vec<tokio::task::AbortHandle>,
+}
+
+impl Loops {
+    fn abort(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> Result<Loops, RunError> {
+    ctx.catalog.refresh().await?;
+    restore(&ctx).await?;
+    let mut handles = Vec::new();
+    let namespaces = ctx.config.watch_namespaces.clone();
+    let scopes = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    for namespace in scopes {
+        let ctx = ctx.clone();
+        handles.push(tasks.spawn(async move {
+            applications::watch(ctx, namespace).await;
+            Ok(())
+        }));
+    }
+    let slots = Arc::new(Semaphore::new(ctx.config.concurrency));
+    let dispatcher = dispatch(ctx.clone(), slots.clone());
+    handles.push(tasks.spawn(async move {
+        dispatcher.await;
+        Ok(())
+    }));
+    handles.push(tasks.spawn(async move {
+        housekeeping(ctx).await;
+        Ok(())
+    }));
+    Ok(Loops { slots, tasks: handles })
+}
+
+/// Claims come before the first reconcile, so that no Application takes what another one has.
+async fn restore(ctx: &Context) -> Result<(), RunError> {
+    let ours = |key: &AppKey| {
+        let namespaces = &ctx.config.watch_namespaces;
+        namespaces.is_empty() || namespaces.contains(&key.namespace)
+    };
+    let mut count = 0;
+    for (key, snapshot) in ctx.store.load_all().await?.into_iter().filter(|(key, _)| ours(key)) {
+        ctx.world.claim(&key, snapshot.inventory.iter());
+        ctx.apps.memory(&key).lock().await.restore(snapshot);
+        count += 1;
+    }
+    tracing::info!(releases = count, "restored");
+    Ok(())
+}
+
+async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>) {
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let (key, trigger) = ctx.queue.next().await;
+        let ctx = ctx.clone();
+        tokio::spawn(async move {
+            one(&ctx, &key, trigger).await;
+            ctx.queue.done(&key);
+            drop(slot);
+        });
+    }
+}
+
+async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
+    let memory = ctx.apps.memory(key);
+    let mut memory = memory.lock().await;
+    let Some(app) = ctx.apps.get(key) else {
+        return forget(ctx, key, &mut memory);
+    };
+    let started = Instant::now();
+    let work = reconcile(ctx, key, app, &mut memory, trigger);
+    let result = match tokio::time::timeout(RECONCILE_DEADLINE, work).await {
+        Ok(Ok(again)) => {
+            if let Some(again) = again {
+                ctx.queue.after(key.clone(), again);
+            }
+            "ok"
+        }
+        Ok(Err(error)) => {
+            memory.attempts = memory.attempts.saturating_add(1);
+            tracing::warn!(app = %key, %error, "a reconcile failed and is tried again");
+            ctx.queue.after(key.clone(), Duration::from_secs(1 << memory.attempts.min(6)));
+            "error"
+        }
+        Err(_) => {
+            tracing::error!(app = %key, "a reconcile took longer than {RECONCILE_DEADLINE:?} and is tried again");
+            ctx.queue.after(key.clone(), Duration::from_secs(10));
+            "timeout"
+        }
+    };
+    tracing::debug!(app = %key, ?trigger, result, took = ?started.elapsed(), "reconciled");
+    ctx.metrics.reconciled(result, started.elapsed());
+}
+
+/// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
+fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
+    ctx.world.unclaim(key, memory.inventory.iter());
+    *memory = Memory::default();
+    ctx.views.remove(key);
+    ctx.apps.forget(key);
+}
+
+/// Ends watches of kinds that nobody uses any more.
+async fn housekeeping(ctx: Arc<Context>) {
+    let mut unused = HashSet::new();
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let used: HashSet<_> = ctx.apps.inventories().await.iter().map(GroupKind::of).collect();
+        // Twice in a row, since a reconcile may just be about to use it.
+        let keep: HashSet<_> = ctx.watches.kinds().into_iter().filter(|k| used.contains(k) || !unused.contains(k)).collect();
+        ctx.watches.retain(&keep);
+        unused = ctx.watches.kinds().into_iter().filter(|kind| !used.contains(kind)).collect();
+    }
+}

@@ -1,0 +1,246 @@
+//! What is known of the cluster: live objects as last seen, what was applied to them, and which Application
+//! claims them. Plain state behind one lock; no reads, no writes, no clock.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::core::ObjectMeta;
+use windlass_core::api::{AppKey, PRUNE_ANNOTATION};
+use windlass_core::health::Health;
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{Applied, Instance, Observed, Ownership, own_fields, ownership};
+
+use super::queue::{Queue, Trigger};
+use crate::cluster::watch::{GroupKind, Observer, version};
+
+/// What is known of the cluster.
+pub struct World {
+    instance: Instance,
+    manager: String,
+    queue: Arc<Queue>,
+    state: Mutex<State>,
+    synced: tokio::sync::watch::Sender<HashSet<GroupKind>>,
+}
+
+#[derive(Default)]
+struct State {
+    observed: HashMap<ObjectId, Observed>,
+    /// Version at which an object left, so that a late answer to an older apply does not bring it back.
+    left: HashMap<ObjectId, u64>,
+    applied: HashMap<ObjectId, Applied>,
+    claims: HashMap<ObjectId, AppKey>,
+    /// Applications that want an object that another one claims.
+    wanting: HashMap<ObjectId, BTreeSet<AppKey>>,
+    relisting: HashMap<GroupKind, HashSet<ObjectId>>,
+}
+
+impl World {
+    /// Knows nothing yet; tells `queue` which Application to look at.
+    pub fn new(instance: Instance, queue: Arc<Queue>) -> Self {
+        let manager = instance.field_manager();
+        let synced = tokio::sync::watch::Sender::new(HashSet::new());
+        Self { instance, manager, queue, state: Mutex::default(), synced }
+    }
+
+    /// A live object as the plan needs it.
+    pub fn observation(&self, id: &ObjectId, meta: &ObjectMeta, health: Health) -> Observed {
+        Observed {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: version(meta),
+            ownership: ownership(&self.instance, id, meta),
+            fields: own_fields(&self.manager, meta.managed_fields.as_deref().unwrap_or_default()),
+            deleting: meta.deletion_timestamp.is_some(),
+            keep: meta.annotations.as_ref().and_then(|a| a.get(PRUNE_ANNOTATION)).is_some_and(|v| v == "false"),
+            health,
+        }
+    }
+
+    /// The object as last seen.
+    pub fn observed(&self, id: &ObjectId) -> Option<Observed> {
+        self.with(|state| state.observed.get(id).cloned())
+    }
+
+    /// What was applied last.
+    pub fn applied(&self, id: &ObjectId) -> Option<Applied> {
+        self.with(|state| state.applied.get(id).cloned())
+    }
+
+    /// Notes that nothing is known to differ: a restarted controller found everything as it was left.
+    pub fn trust(&self, id: &ObjectId, applied: Applied) {
+        self.with(|state| state.applied.insert(id.clone(), applied));
+    }
+
+    /// Notes what an apply led to.
+    pub fn record_applied(&self, id: &ObjectId, applied: Applied, observed: Observed) {
+        self.with(|state| {
+            state.applied.insert(id.clone(), applied);
+            state.newer(id, observed);
+        });
+    }
+
+    /// Notes that an object was deleted by us or does not exist.
+    pub fn forget(&self, id: &ObjectId) {
+        self.with(|state| {
+            state.applied.remove(id);
+            state.observed.remove(id);
+        });
+    }
+
+    /// Who claims an object, if it is not `app`. `app` is told when the claim ends.
+    pub fn claimed_by_other(&self, id: &ObjectId, app: &AppKey) -> Option<AppKey> {
+        self.with(|state| {
+            let other = state.claims.get(id).filter(|owner| *owner != app).cloned()?;
+            state.wanting.entry(id.clone()).or_default().insert(app.clone());
+            Some(other)
+        })
+    }
+
+    /// Claims objects for `app`; those that others have already are left to them and given back.
+    pub fn claim<'a>(&self, app: &AppKey, ids: impl Iterator<Item = &'a ObjectId>) -> BTreeSet<ObjectId> {
+        self.with(|state| {
+            let mut refused = BTreeSet::new();
+            for id in ids {
+                match state.claims.get(id) {
+                    Some(owner) if owner != app => {
+                        state.wanting.entry(id.clone()).or_default().insert(app.clone());
+                        refused.insert(id.clone());
+                    }
+                    Some(_) => {}
+                    None => {
+                        state.claims.insert(id.clone(), app.clone());
+                    }
+                }
+            }
+            refused
+        })
+    }
+
+    /// Ends claims of `app`; Applications that want the objects are looked at.
+    pub fn unclaim<'a>(&self, app: &AppKey, ids: impl Iterator<Item = &'a ObjectId>) {
+        let wanting = self.with(|state| {
+            let mut wanting = BTreeSet::new();
+            for id in ids {
+                if state.claims.get(id) == Some(app) {
+                    state.claims.remove(id);
+                    state.applied.remove(id);
+                    wanting.extend(state.wanting.remove(id).unwrap_or_default());
+                }
+            }
+            wanting
+        });
+        for key in wanting {
+            self.queue.trigger(key, Trigger::Event);
+        }
+    }
+
+    /// Whether the watches of all these kinds have shown everything that exists.
+    pub async fn wait_synced(&self, kinds: &HashSet<GroupKind>) {
+        // The sender lives as long as this, so waiting cannot fail.
+        let _ = self.synced.subscribe().wait_for(|synced| kinds.is_subset(synced)).await;
+    }
+
+    /// Forgets a kind whose watch ended.
+    pub fn drop_kind(&self, kind: &GroupKind) {
+        self.synced.send_modify(|synced| {
+            synced.remove(kind);
+        });
+        self.with(|state| state.observed.retain(|id, _| GroupKind::of(id) != *kind));
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    /// Keeps `observed` unless something newer is known; whether it was news.
+    fn newer(&mut self, id: &ObjectId, observed: Observed) -> bool {
+        if self.left.get(id).is_some_and(|left| *left >= observed.resource_version) {
+            return false;
+        }
+        self.left.remove(id);
+        match self.observed.get(id) {
+            Some(known) if known.resource_version >= observed.resource_version => false,
+            _ => {
+                self.observed.insert(id.clone(), observed);
+                true
+            }
+        }
+    }
+
+    /// Whom to tell of an object, if anybody: who claims it, else whom its annotation names.
+    fn owner(&self, id: &ObjectId, observed: Option<&Observed>) -> Option<AppKey> {
+        self.claims.get(id).cloned().or_else(|| match &observed?.ownership {
+            Ownership::App(key) => Some(key.clone()),
+            _ => None,
+        })
+    }
+
+    fn leave(&mut self, id: &ObjectId, version: u64) -> Option<AppKey> {
+        let known = self.observed.get(id).map(|o| o.resource_version);
+        if known.is_some_and(|known| known > version) {
+            return None;
+        }
+        let gone = self.observed.remove(id);
+        if self.claims.contains_key(id) {
+            self.left.insert(id.clone(), version);
+        }
+        self.owner(id, gone.as_ref())
+    }
+}
+
+impl Observer for World {
+    fn restarted(&self, kind: &GroupKind) {
+        self.with(|state| state.relisting.insert(kind.clone(), HashSet::new()));
+    }
+
+    fn seen(&self, id: ObjectId, meta: ObjectMeta, health: Health) {
+        let observed = self.observation(&id, &meta, health);
+        drop(meta);
+        let key = self.with(|state| {
+            if let Some(listed) = state.relisting.get_mut(&GroupKind::of(&id)) {
+                listed.insert(id.clone());
+            }
+            let before = state.observed.get(&id).map(|o| (o.health.clone(), o.deleting, o.keep));
+            let now = Some((observed.health.clone(), observed.deleting, observed.keep));
+            let expected = state.applied.get(&id).is_some_and(|a| a.fields == observed.fields);
+            if !state.newer(&id, observed.clone()) || (expected && before == now) {
+                return None;
+            }
+            state.owner(&id, Some(&observed))
+        });
+        if let Some(key) = key {
+            self.queue.trigger(key, Trigger::Event);
+        }
+    }
+
+    fn left(&self, id: ObjectId, resource_version: u64) {
+        if let Some(key) = self.with(|state| state.leave(&id, resource_version)) {
+            self.queue.trigger(key, Trigger::Event);
+        }
+    }
+
+    fn synced(&self, kind: &GroupKind) {
+        let keys = self.with(|state| {
+            let Some(listed) = state.relisting.remove(kind) else { return Vec::new() };
+            let missing: Vec<_> = state
+                .observed
+                .keys()
+                .filter(|id| GroupKind::of(id) == *kind && !listed.contains(id))
+                .cloned()
+                .collect();
+            // Only forgotten, not noted as left: one that was created after the list was made shows up next.
+            let forgotten = |id| {
+                let observed = state.observed.remove(&id);
+                state.owner(&id, observed.as_ref())
+            };
+            missing.into_iter().filter_map(forgotten).collect()
+        });
+        for key in keys {
+            self.queue.trigger(key, Trigger::Event);
+        }
+        self.synced.send_modify(|synced| {
+            synced.insert(kind.clone());
+        });
+    }
+}
