@@ -2,12 +2,19 @@
 //! error, and the exit code is [`output::Exit`].
 
 mod completion;
+pub mod connection;
 mod crds;
+mod get;
 pub mod health;
 pub mod install;
 pub mod output;
+mod refresh;
+pub mod request;
+mod sync;
 pub mod text;
 mod version;
+mod wait;
+pub mod watching;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -29,6 +36,14 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Show Applications: what is applied, is it healthy, what is it waiting for
+    Get(get::Get),
+    /// Ask the controller to look at the sources now
+    Refresh(refresh::Refresh),
+    /// Ask the controller to apply the sources now, and wait until the Application is ready
+    Sync(sync::Sync),
+    /// Wait until Applications are ready, synced or healthy
+    Wait(wait::Wait),
     /// Print the objects that install Windlass in a cluster
     Install(install::Install),
     /// Print the CustomResourceDefinitions
@@ -55,6 +70,10 @@ struct Health {
 impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::Get(command) => wait_for(command.run()),
+            Self::Refresh(command) => wait_for(command.run()),
+            Self::Sync(command) => wait_for(command.run()),
+            Self::Wait(command) => wait_for(command.run()),
             Self::Install(command) => command.run(),
             Self::Crds => crds::run(),
             Self::Health(Health { file, output }) => {
@@ -67,6 +86,11 @@ impl Command {
             Self::Completion(command) => command.run(),
         }
     }
+}
+
+/// Runs a command that talks to a cluster.
+fn wait_for(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 /// Reads the command line, carries it out and says what went wrong in one line.

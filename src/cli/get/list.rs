@@ -1,0 +1,53 @@
+use jiff::Timestamp;
+use kube::api::DynamicObject;
+use windlass_core::api::ApplicationStatus;
+
+use super::super::connection::read;
+use super::super::output::Table;
+use super::super::text;
+use super::age;
+use super::waiting::condition;
+
+/// Columns that would grow without a bound are cut here; `-o wide` shows all.
+const MESSAGE: usize = 80;
+const REVISION: usize = 40;
+
+/// One line an Application.
+pub(super) fn table(
+    objects: Vec<DynamicObject>,
+    namespaces: bool,
+    wide: bool,
+    now: Timestamp,
+) -> anyhow::Result<String> {
+    let headers = ["NAMESPACE", "NAME", "SYNC", "HEALTH", "REVISION", "AGE", "MESSAGE"];
+    let first = usize::from(!namespaces);
+    let mut table = Table::new(headers.get(first..).unwrap_or_default());
+    for object in objects {
+        let cells = row(object, wide, now);
+        table.row(cells.into_iter().skip(first));
+    }
+    let mut out = Vec::new();
+    table.write(&mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+fn row(object: DynamicObject, wide: bool, now: Timestamp) -> [String; 7] {
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    let age = object.metadata.creation_timestamp.as_ref().map(|time| age(time.0, now)).unwrap_or_default();
+    let cut = |text: &str, width| if wide { text.to_owned() } else { text::cut(text, width) };
+    match read(object) {
+        Ok(application) => {
+            let message = condition(&application, "Ready").map(|ready| ready.message.as_str());
+            let message = cut(message.unwrap_or("not seen by a controller yet"), MESSAGE);
+            let ApplicationStatus { sync, health, .. } = application.status.clone().unwrap_or_default();
+            let (status, health) = (format!("{:?}", sync.status), format!("{:?}", health.status));
+            [namespace, name, status, health, cut(&sync.revision, REVISION), age, message]
+        }
+        Err(error) => {
+            let unknown = || "Unknown".to_owned();
+            let message = cut(&text::sentence(&error), MESSAGE);
+            [namespace, name, unknown(), unknown(), String::new(), age, message]
+        }
+    }
+}
