@@ -37,7 +37,7 @@ pub(in crate::cli) fn waiting_for(application: &Application) -> String {
         Some(ready) if ready.status == "True" => {
             let revision = &status.sync.revision;
             format!(
-                "nothing: {} is live and healthy",
+                "waiting for nothing: {} is live and healthy",
                 if revision.is_empty() { "its release" } else { revision }
             )
         }

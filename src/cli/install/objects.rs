@@ -152,9 +152,9 @@ fn container(install: &Install) -> Value {
         "--log-format=json".to_owned(),
     ];
     args.extend(install.watch_namespaces.iter().map(|namespace| format!("--watch-namespace={namespace}")));
-    let probe = |period: u8| {
+    let probe = |path: &str, period: u8| {
         json!({
-            "httpGet": {"path": "/healthz", "port": "operations"},
+            "httpGet": {"path": path, "port": "operations"},
             "periodSeconds": period, "timeoutSeconds": 5,
         })
     };
@@ -164,8 +164,8 @@ fn container(install: &Install) -> Value {
         "args": args,
         "env": [{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}],
         "ports": [{"name": "operations", "containerPort": OPERATIONS_PORT}],
-        "livenessProbe": probe(20),
-        "readinessProbe": probe(5),
+        "livenessProbe": probe("/healthz", 20),
+        "readinessProbe": probe("/readyz", 5),
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"memory": "512Mi"},
