@@ -6,3 +6,4 @@ pub mod controller;
 pub mod failure;
 pub mod render;
 pub mod source;
+pub mod worker;

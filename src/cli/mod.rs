@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::worker;
 use output::{Exit, Output};
 
 /// The command line.
@@ -54,6 +55,9 @@ enum Command {
     Version(version::Version),
     /// Print the completion script of a shell
     Completion(completion::Completion),
+    /// Serve requests on standard input; started by the controller only
+    #[command(hide = true)]
+    Worker(worker::Args),
 }
 
 /// Judge the health of the objects in a file, without a cluster.
@@ -84,6 +88,7 @@ impl Command {
             }
             Self::Version(command) => command.run(),
             Self::Completion(command) => command.run(),
+            Self::Worker(args) => worker::serve(&args),
         }
     }
 }
