@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::super::output::{Exit, Output};
-use super::report;
+use super::{report, run};
 
 fn deployment(name: &str, ready: i64) -> Value {
     json!({
@@ -88,4 +88,12 @@ fn what_is_no_object_is_not_well() {
     let (exit, text) = reported(odd, Output::Table);
     assert_eq!(exit, Exit::Differs);
     assert_eq!(text.matches("Unknown").count(), 3, "{text}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = run(&directory.path().join("absent.yaml"), Output::Table, &mut Vec::new()).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("cannot read") && error.contains("absent.yaml"), "{error}");
 }
