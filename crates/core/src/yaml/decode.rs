@@ -1,0 +1,202 @@
+//! From nodes to JSON: aliases, merge keys and keys that are not strings.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value};
+
+use super::nodes::{NodeId, NodeKind, Tree};
+use super::resolve::{Scalar, resolve};
+use super::{MAX_NODES, Mark, Problem, YamlErrorKind};
+
+const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
+
+/// The value of a document.
+pub(super) fn document(tree: &Tree) -> Result<Value, Problem> {
+    Decoder { tree, open: Vec::new(), decoded: 0, by_alias: 0, alias_depth: 0 }.value(tree.root())
+}
+
+struct Decoder<'a> {
+    tree: &'a Tree,
+    /// Anchors whose value is being decoded.
+    open: Vec<NodeId>,
+    decoded: usize,
+    by_alias: usize,
+    alias_depth: usize,
+}
+
+impl Decoder<'_> {
+    fn value(&mut self, id: NodeId) -> Result<Value, Problem> {
+        let node = self.tree.get(id);
+        self.count(node.mark)?;
+        match &node.kind {
+            NodeKind::Alias(target) => {
+                if self.open.contains(target) {
+                    return Err(Problem::syntax(node.mark, "an anchor's value contains itself"));
+                }
+                self.open.push(*target);
+                self.alias_depth += 1;
+                let value = self.value(*target);
+                self.alias_depth -= 1;
+                self.open.pop();
+                value
+            }
+            NodeKind::Scalar { tag, plain, value } => {
+                let scalar = resolve(tag, *plain, value).map_err(|m| Problem::syntax(node.mark, m))?;
+                json(scalar).map_err(|m| Problem::syntax(node.mark, m))
+            }
+            NodeKind::Sequence(items) => {
+                items.iter().map(|item| self.value(*item)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            NodeKind::Mapping(pairs) => {
+                let mut map = Map::new();
+                self.mapping(pairs, &mut map)?;
+                Ok(Value::Object(map))
+            }
+        }
+    }
+
+    fn mapping(&mut self, pairs: &[(NodeId, NodeId)], map: &mut Map<String, Value>) -> Result<(), Problem> {
+        let mut first: HashMap<String, Mark> = HashMap::new();
+        for (key, value) in pairs {
+            if self.is_merge(*key) {
+                self.merge(*value, map)?;
+                continue;
+            }
+            let mark = self.tree.get(*key).mark;
+            let name = self.key(*key)?;
+            if let Some(before) = first.insert(name.clone(), mark) {
+                let message = format!(
+                    "key {name:?} appears twice in this mapping (first on line {}); remove one",
+                    before.line
+                );
+                return Err(Problem::new(mark, YamlErrorKind::Duplicate, message));
+            }
+            let value = self.value(*value)?;
+            map.insert(name, value);
+        }
+        Ok(())
+    }
+
+    fn is_merge(&self, key: NodeId) -> bool {
+        match &self.tree.get(key).kind {
+            NodeKind::Scalar { tag, plain, value } => value == "<<" && (*plain || tag == MERGE_TAG),
+            _ => false,
+        }
+    }
+
+    /// What comes later in a mapping wins, a merge too; of a list of merges the first wins.
+    fn merge(&mut self, id: NodeId, map: &mut Map<String, Value>) -> Result<(), Problem> {
+        let node = self.tree.get(id);
+        let sources: Vec<NodeId> = match &node.kind {
+            NodeKind::Sequence(items) => items.iter().rev().copied().collect(),
+            _ => vec![id],
+        };
+        for source in sources {
+            match self.value(source)? {
+                Value::Object(entries) => map.extend(entries),
+                _ => {
+                    let message = "<< takes a mapping or a list of mappings";
+                    return Err(Problem::syntax(self.tree.get(source).mark, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, id: NodeId) -> Result<String, Problem> {
+        let node = self.tree.get(id);
+        self.count(node.mark)?;
+        let refuse =
+            |what: &str| Err(Problem::syntax(node.mark, format!("{what} cannot be a key in JSON; quote it")));
+        match &node.kind {
+            NodeKind::Alias(target) => self.key(*target),
+            NodeKind::Scalar { tag, plain, value } => {
+                match resolve(tag, *plain, value).map_err(|m| Problem::syntax(node.mark, m))? {
+                    Scalar::Text(text) => Ok(text),
+                    Scalar::Bool(value) => Ok(value.to_string()),
+                    Scalar::Int(number) => Ok(number.to_string()),
+                    Scalar::Float(number) => Ok(float_key(number)),
+                    Scalar::Uint(_) => refuse("a number this large"),
+                    Scalar::Null => refuse("null"),
+                }
+            }
+            NodeKind::Sequence(_) => refuse("a list"),
+            NodeKind::Mapping(_) => refuse("a mapping"),
+        }
+    }
+
+    /// Go's rule against documents that grow by aliases, and a bound of our own.
+    fn count(&mut self, mark: Mark) -> Result<(), Problem> {
+        self.decoded += 1;
+        self.by_alias += usize::from(self.alias_depth > 0);
+        let excessive = self.by_alias > 100
+            && self.decoded > 1_000
+            && share(self.by_alias, self.decoded) > allowed_alias_share(self.decoded);
+        if excessive || self.decoded > MAX_NODES {
+            return Err(Problem::new(
+                mark,
+                YamlErrorKind::Limit,
+                "the document grows too much by its aliases",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+fn allowed_alias_share(decoded: usize) -> f64 {
+    const SMALL: usize = 400_000;
+    const LARGE: usize = 4_000_000;
+    match decoded {
+        0..=SMALL => 0.99,
+        LARGE.. => 0.10,
+        _ => 0.99 - 0.89 * share(decoded - SMALL, LARGE - SMALL),
+    }
+}
+
+fn json(scalar: Scalar) -> Result<Value, String> {
+    Ok(match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Bool(value) => Value::Bool(value),
+        Scalar::Int(number) => number.into(),
+        Scalar::Uint(number) => number.into(),
+        Scalar::Text(text) => Value::String(text),
+        Scalar::Float(number) => {
+            float(number).ok_or("JSON has no infinity and no NaN; quote it to mean the text")?
+        }
+    })
+}
+
+/// Go's JSON writes a float without a fraction as an integer, so `1.0` reaches the API server as `1`.
+fn float(number: f64) -> Option<Value> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+    if number.fract() == 0.0 && number.abs() <= EXACT && !(number == 0.0 && number.is_sign_negative()) {
+        return Some((number as i64).into());
+    }
+    Number::from_f64(number).map(Value::Number)
+}
+
+/// Go's `FormatFloat(f, 'g', -1, 32)`, by which sigs.k8s.io/yaml makes a float a key.
+#[expect(clippy::cast_possible_truncation, reason = "the rounding to 32 bits is Go's")]
+fn float_key(number: f64) -> String {
+    let single = number as f32;
+    if single.is_nan() {
+        return ".nan".into();
+    }
+    if single.is_infinite() {
+        return if single > 0.0 { ".inf" } else { "-.inf" }.into();
+    }
+    let scientific = format!("{single:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..21).contains(&exponent) {
+        return single.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}

@@ -1,0 +1,120 @@
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn one(text: &str) -> Value {
+    let mut documents = load("a.yaml", text.as_bytes()).unwrap();
+    assert_eq!(documents.len(), 1, "{text:?}");
+    documents.remove(0).value
+}
+
+fn refusal(text: &str) -> String {
+    load("a.yaml", text.as_bytes()).unwrap_err().to_string()
+}
+
+#[rstest]
+#[case("0644", json!(420))]
+#[case("0o17", json!(15))]
+#[case("0x1F", json!(31))]
+#[case("-0x1F", json!(-31))]
+#[case("0b101", json!(5))]
+#[case("1_000", json!(1000))]
+#[case("0899", json!(899))]
+#[case("1e3", json!(1000))]
+#[case("1.0", json!(1))]
+#[case(".5", json!(0.5))]
+#[case("+5", json!(5))]
+#[case("18446744073709551616", json!(18_446_744_073_709_551_616.0))]
+#[case("18446744073709551615", json!(u64::MAX))]
+#[case("1e400", json!("1e400"))]
+#[case("2001-01-01", json!("2001-01-01"))]
+#[case("1:30", json!("1:30"))]
+#[case("tRue", json!("tRue"))]
+#[case("'on'", json!("on"))]
+#[case("!!str 12", json!("12"))]
+#[case("!!binary aGk=", json!("hi"))]
+fn scalars_mean_what_go_says(#[case] text: &str, #[case] value: Value) {
+    assert_eq!(one(&format!("a: {text}\n")), json!({"a": value}));
+}
+
+#[test]
+fn documents_have_their_number_and_line() {
+    let text = "# nothing\n---\n---\na: 1\n---\n# b\nb: 2\n";
+    let documents = load("a.yaml", text.as_bytes()).unwrap();
+    let seen: Vec<_> = documents.iter().map(|d| (d.number, d.line)).collect();
+    assert_eq!(seen, [(2, 4), (3, 7)]);
+}
+
+#[test]
+fn merges_follow_their_position() {
+    let base = "x: &x {a: 1, b: 2}\n";
+    assert_eq!(one(&format!("{base}m: {{<<: *x, a: 9}}\n"))["m"], json!({"a": 9, "b": 2}));
+    assert_eq!(one(&format!("{base}m: {{a: 9, <<: *x}}\n"))["m"], json!({"a": 1, "b": 2}));
+    assert_eq!(one(&format!("{base}m: {{<<: [{{a: 5}}, *x]}}\n"))["m"], json!({"a": 5, "b": 2}));
+}
+
+#[test]
+fn a_byte_order_mark_hides_no_key() {
+    assert_eq!(one("\u{feff}a: 1\nb: 2\n"), json!({"a": 1, "b": 2}));
+}
+
+#[test]
+fn refusals_name_the_place() {
+    let refusals = [
+        "a: 1\nb: 2\na: 3\n",
+        "a: [1\n",
+        "a: *b\n",
+        "a: &a [*a]\n",
+        "~: 1\n",
+        "a: .inf\n",
+        "a: !!int x\n",
+        "a:\n\t- b\n",
+        "a: 1\n---\nb: {c: 1, c: 2}\n",
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - env:\n    - name: A\n    - name: B\n    - name: A\n",
+        "apiVersion: v1\nkind: Service\nspec:\n  ports:\n  - port: 80\n  - {port: 80, protocol: TCP}\n",
+    ];
+    insta::assert_snapshot!(refusals.map(refusal).join("\n"));
+}
+
+#[test]
+fn equal_ports_of_other_protocols_and_custom_lists_are_fine() {
+    one("apiVersion: v1\nkind: Service\nspec:\n  ports:\n  - port: 80\n  - {port: 80, protocol: UDP}\n");
+    one("apiVersion: example.com/v1\nkind: W\nspec:\n  ports:\n  - port: 80\n  - port: 80\n");
+}
+
+#[test]
+fn bounds_stop_bombs_early() {
+    let bomb = (0..9).fold("a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned(), |text, i| {
+        let row = vec![format!("*a{i}"); 9].join(",");
+        format!("{text}a{}: &a{} [{row}]\n", i + 1, i + 1)
+    });
+    for (text, bound) in [(bomb, "by its aliases"), ("[".repeat(100_000), "deeper than 100")] {
+        let error = load("a.yaml", text.as_bytes()).unwrap_err();
+        assert_eq!(error.kind, YamlErrorKind::Limit);
+        assert!(error.message.contains(bound), "{error}");
+    }
+    assert!(load("a.yaml", &vec![b' '; MAX_BYTES + 1]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = load("a.yaml", &bytes);
+    }
+
+    #[test]
+    fn no_text_of_yaml_characters_panics(text in "[-a-c0-9:{}\\[\\],&*!|>'\"%#?~ \n\t]{0,80}") {
+        let _ = load("a.yaml", text.as_bytes());
+    }
+
+    #[test]
+    fn json_reads_as_itself(
+        numbers in prop::collection::vec(any::<i64>(), 0..5),
+        texts in prop::collection::vec("[ -~äß\n\t]{0,20}", 1..5),
+    ) {
+        let value = json!({"numbers": numbers, "texts": texts, "nested": {"a": [null, true, {"b": texts}]}});
+        prop_assert_eq!(one(&value.to_string()), value);
+    }
+}
