@@ -7,3 +7,4 @@ pub mod failure;
 pub mod render;
 pub mod source;
 pub mod worker;
+pub mod web;
