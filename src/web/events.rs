@@ -23,8 +23,10 @@ use crate::controller::view::Views;
 
 /// Changes closer together than this are shown as one.
 const COALESCE: Duration = Duration::from_millis(200);
-/// A live page rests this many times as long as its rendering took, so that large lists do not eat a core.
-const REST: u32 = 20;
+/// A live page rests this many times as long as its rendering took, so that large lists do not eat a core…
+const REST: u32 = 10;
+/// …but never longer than this.
+const LONGEST_REST: Duration = Duration::from_millis(500);
 /// A quiet page is rendered anew this often, for its relative times; where nothing differs, a comment
 /// keeps the connection alive.
 const TICK: Duration = Duration::from_secs(15);
@@ -184,8 +186,8 @@ impl Live {
         let started = Instant::now();
         let (views, render) = (Arc::clone(&self.shared.views), Arc::clone(&self.render));
         let rendered = tokio::task::spawn_blocking(move || render(&views, Timestamp::now())).await;
-        let finished = Instant::now();
-        self.rested = finished + COALESCE.max((finished - started) * REST);
+        let took = started.elapsed();
+        self.rested = Instant::now() + (took * REST).clamp(COALESCE, LONGEST_REST);
         match rendered {
             Ok(Ok(fragment)) => Some(fragment),
             Ok(Err(error)) => {

@@ -54,7 +54,7 @@ async fn a_filter_is_kept_by_every_link_and_by_the_search() {
     assert!(body.contains("name=\"health\" value=\"Degraded\""));
     assert!(body.contains("href=\"/?q=c&#38;health=Degraded&#38;sort=-name\""));
     assert!(
-        body.contains("&#38;q=c&#38;health=Degraded&#38;sort=name\" hx-swap"),
+        body.contains("&#38;q=c&#38;health=Degraded&#38;sort=name\" hx-trigger"),
         "live with the same query"
     );
 }
