@@ -3,6 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use windlass_core::api::Application;
+use windlass_core::yaml;
 
 use super::output::Exit;
 use super::text;
@@ -15,11 +16,11 @@ pub(super) fn all() -> Vec<CustomResourceDefinition> {
 }
 
 pub(super) fn run() -> anyhow::Result<Exit> {
-    let mut yaml = String::from(HEADER);
+    let mut stream = String::from(HEADER);
     for crd in all() {
-        yaml.push_str("---\n");
-        yaml.push_str(&serde_yaml::to_string(&crd)?);
+        stream.push_str("---\n");
+        stream.push_str(&yaml::write(&serde_json::to_value(&crd)?));
     }
-    text::print(&yaml)?;
+    text::print(&stream)?;
     Ok(Exit::Ok)
 }

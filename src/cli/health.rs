@@ -68,7 +68,7 @@ fn report(values: impl Iterator<Item = Value>, output: Output, out: &mut dyn Wri
             serde_json::to_writer_pretty(&mut *out, &rows)?;
             writeln!(out)?;
         }
-        Output::Yaml => serde_yaml::to_writer(&mut *out, &rows)?,
+        Output::Yaml => out.write_all(yaml::write(&serde_json::to_value(&rows)?).as_bytes())?,
     }
     out.flush()?;
     let well = |row: &Row| matches!(row.status, HealthStatus::Healthy | HealthStatus::Suspended);

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use windlass_core::yaml;
 
 use super::output::{Exit, Output};
 use super::text;
@@ -24,7 +25,7 @@ impl Version {
         text::print(&match self.output {
             Output::Table => format!("windlass {}\n", env!("CARGO_PKG_VERSION")),
             Output::Json => format!("{version:#}\n"),
-            Output::Yaml => serde_yaml::to_string(&version)?,
+            Output::Yaml => yaml::write(&version),
         })?;
         Ok(Exit::Ok)
     }

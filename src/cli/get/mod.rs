@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
+use windlass_core::yaml;
 
 use super::connection::{ConnectionArgs, read, type_meta};
 use super::output::Exit;
@@ -55,7 +56,7 @@ impl Get {
             text::print(&match self.output {
                 Form::Table | Form::Wide => show::page(&read(object)?, now, Palette::detect()),
                 Form::Json => format!("{:#}\n", as_value(object)?),
-                Form::Yaml => serde_yaml::to_string(&as_value(object)?)?,
+                Form::Yaml => yaml::write(&as_value(object)?),
             })?;
             return Ok(Exit::Ok);
         }
@@ -71,7 +72,7 @@ impl Get {
                 list::table(objects, self.all_namespaces, self.output == Form::Wide, now)?
             }
             Form::Json => format!("{:#}\n", as_list(objects)?),
-            Form::Yaml => serde_yaml::to_string(&as_list(objects)?)?,
+            Form::Yaml => yaml::write(&as_list(objects)?),
         })?;
         Ok(Exit::Ok)
     }

@@ -6,6 +6,7 @@ mod tests;
 
 use clap::{ArgAction, Args, ValueEnum};
 use serde_json::json;
+use windlass_core::yaml;
 
 pub use objects::objects;
 
@@ -61,7 +62,7 @@ impl Install {
                 let mut stream = String::new();
                 for object in &objects {
                     stream.push_str("---\n");
-                    stream.push_str(&serde_yaml::to_string(object)?);
+                    stream.push_str(&yaml::write(object));
                 }
                 stream
             }

@@ -14,8 +14,11 @@ mod nodes;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use serde_json::Value;
+
+pub use write::write;
 
 /// Largest text in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
