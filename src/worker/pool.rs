@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use super::frame::{self, REQUEST_LIMIT};
 use super::lane::Lane;
 use super::process::Process;
@@ -37,7 +39,7 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// The program itself with a cache: 4 fetch and 2 render workers of 512 MiB that stay for a minute.
+    /// The program itself with a cache: 4 workers of each kind with 512 MiB that stay for a minute.
     pub fn new(cache: PathBuf) -> Self {
         let program = if cfg!(target_os = "linux") {
             PathBuf::from(OWN_PROGRAM)
@@ -45,7 +47,7 @@ impl PoolConfig {
             std::env::current_exe().unwrap_or_else(|_| PathBuf::from("windlass"))
         };
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Self { program, cache, fetch: 4, render: 2, idle: minutes(1), queue: minutes(5), memory: 512 << 20 }
+        Self { program, cache, fetch: 4, render: 4, idle: minutes(1), queue: minutes(5), memory: 512 << 20 }
     }
 }
 
@@ -82,9 +84,7 @@ impl Pool {
         drop(request);
         let frame =
             frame.map_err(|_| WorkerError::TooLarge { kind, what: "request", limit: REQUEST_LIMIT })?;
-        let waited = self.0.config.queue;
-        let permit = tokio::time::timeout(waited, self.0.lane(kind).permits.acquire()).await;
-        let _permit = permit.map_err(|_| WorkerError::Busy { kind, waited })?;
+        let _permit = self.0.permit(kind).await?;
         let mut process = self.0.obtain(kind).await?;
         let answer = tokio::time::timeout(deadline, process.exchange(&frame)).await;
         let response = answer.map_err(|_| WorkerError::Timeout { kind, deadline })??;
@@ -128,8 +128,9 @@ impl Pool {
     /// What protects this machine from a worker of a kind, as such a worker reports it; starts one.
     ///
     /// # Errors
-    /// [`WorkerError::Spawn`] where no worker can be started.
+    /// [`WorkerError`] where no worker can be started or all stay busy.
     pub async fn sandbox(&self, kind: Kind) -> Result<Sandbox, WorkerError> {
+        let _permit = self.0.permit(kind).await?;
         let process = self.0.obtain(kind).await?;
         let sandbox = process.sandbox().clone();
         self.0.lane(kind).put_back(process);
@@ -142,6 +143,14 @@ impl Inner {
         match kind {
             Kind::Fetch => &self.fetch,
             Kind::Render => &self.render,
+        }
+    }
+
+    async fn permit(&self, kind: Kind) -> Result<SemaphorePermit<'_>, WorkerError> {
+        let waited = self.config.queue;
+        match tokio::time::timeout(waited, self.lane(kind).permits.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(WorkerError::Busy { kind, waited }),
         }
     }
 

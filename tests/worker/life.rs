@@ -1,12 +1,13 @@
 //! Workers start on demand, are reused, end when idle, and never outlive a call or the controller.
 
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use windlass::worker::{Kind, Probe, WorkerError};
 
-use crate::pool::{PATIENCE, bench, gone, is_running};
+use crate::pool::{PATIENCE, bench, ended, gone, is_running};
 
 #[tokio::test]
 async fn a_worker_is_reused_and_keeps_its_kind() {
@@ -22,10 +23,13 @@ async fn a_worker_is_reused_and_keeps_its_kind() {
 }
 
 #[tokio::test]
-async fn a_worker_has_no_environment_and_starts_in_its_cache() {
+async fn a_worker_inherits_nothing_but_its_pipes_and_starts_in_its_cache() {
     let bench = bench(|_| {});
+    let file = std::fs::File::open("/dev/null").unwrap();
+    // SAFETY: the file is open; without the flag every program that is started would inherit it.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) }, 0);
     let description = bench.probe(Kind::Render, Probe::Describe).await.unwrap();
-    assert!(description.contains("environment=[]"), "{description}");
+    assert!(description.contains("files=[0, 1, 2, 3, 4] environment=[]"), "{description}");
     let cache = bench.directory.path().join("cache");
     assert!(description.ends_with(&format!("directory={}", cache.display())), "{description}");
 }
@@ -71,7 +75,7 @@ async fn a_worker_that_died_while_idle_is_replaced_unnoticed() {
     let bench = bench(|_| {});
     let pid = bench.pid(Kind::Render).await;
     assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    gone(pid).await;
+    ended(pid).await;
     assert_ne!(bench.pid(Kind::Render).await, pid);
 }
 
@@ -97,5 +101,5 @@ async fn a_busy_worker_dies_with_a_killed_controller() {
     assert!(is_running(pid));
     controller.kill().unwrap();
     controller.wait().unwrap();
-    gone(pid).await;
+    ended(pid).await;
 }

@@ -65,17 +65,29 @@ impl Bench {
     }
 }
 
-/// Whether a process is there and not only waits to be collected.
-pub fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']))
+fn stat(pid: u32) -> Option<String> {
+    std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()
 }
 
-/// Waits until a process is gone.
+/// Whether a process runs, that is, does not only wait to be collected by its parent.
+pub fn is_running(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']))
+}
+
+/// Waits until a process runs no more.
+pub async fn ended(pid: u32) {
+    until(|| !is_running(pid)).await;
+}
+
+/// Waits until a process of ours runs no more and was collected.
 pub async fn gone(pid: u32) {
+    until(|| stat(pid).is_none()).await;
+}
+
+async fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while is_running(pid) {
-        assert!(start.elapsed() < PATIENCE, "process {pid} is still there");
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited for too long");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
