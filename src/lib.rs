@@ -6,5 +6,5 @@ pub mod controller;
 pub mod failure;
 pub mod render;
 pub mod source;
-pub mod worker;
 pub mod web;
+pub mod worker;

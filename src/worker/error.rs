@@ -93,7 +93,7 @@ impl WorkerError {
     pub fn failure(&self, what: &str) -> Failure {
         let message = match self.advice() {
             Some(advice) => format!("{what} failed: {self}. {advice}"),
-            None => format!("{what} failed: {self}."),
+            None => format!("{what} failed: {self}"),
         };
         match self {
             Self::OutOfMemory { .. } | Self::TooLarge { .. } => Failure::permanent(self.reason(), message),

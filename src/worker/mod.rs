@@ -3,7 +3,7 @@
 //! The controller holds rights on clusters; libgit2, YAML and templates chew on hostile input. So the same
 //! program runs a second time as `windlass worker`: with an empty environment, its own process group, limits
 //! and a [`Sandbox`], and with nothing but three pipes. Four types carry it:
-//! - [`Request`] and [`Response`] cross the pipe as length-bounded frames ([`frame`]);
+//! - [`Request`] and [`Response`] cross the pipe as length-bounded frames of JSON;
 //! - [`Pool`] starts workers on demand, reuses them, lets them go when idle and kills one at its deadline, so
 //!   that a hang, a bomb or a crash costs one application one condition;
 //! - [`WorkerError`] says how a worker failed, as a [`Failure`] for the user;

@@ -103,3 +103,13 @@ async fn a_busy_worker_dies_with_a_killed_controller() {
     controller.wait().unwrap();
     ended(pid).await;
 }
+
+#[test]
+fn a_worker_that_somebody_else_started_refuses_to_serve() {
+    let worker = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["worker", "--kind", "render", "--cache", "/", "--memory", "100000000", "--parent", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(worker.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&worker.stderr).contains("the process that started this worker is gone"));
+}

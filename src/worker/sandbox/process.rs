@@ -2,8 +2,14 @@
 
 use std::io;
 
+use libc::c_ulong;
+
 use super::State;
 use crate::worker::Kind;
+
+/// The kernel reads whole words, so the numbers have the type of one.
+const YES: c_ulong = 1;
+const NO: c_ulong = 0;
 
 /// Refuses to go on with more than one thread: the other one would stay outside the sandbox.
 pub(super) fn require_single_thread() -> io::Result<()> {
@@ -14,7 +20,7 @@ pub(super) fn require_single_thread() -> io::Result<()> {
 /// Has the kernel kill this process when the thread that started it ends.
 pub(super) fn die_with(parent: u32) -> io::Result<()> {
     // SAFETY: PR_SET_PDEATHSIG takes a number.
-    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, c_ulong::from(libc::SIGKILL.unsigned_abs())) })?;
     // The parent may have died before the call above.
     if std::os::unix::process::parent_id() == parent {
         Ok(())
@@ -55,8 +61,8 @@ pub(super) fn limit(kind: Kind, memory: u64) -> State {
 /// No program started from here gains rights, and no process of the same user reads this one's memory.
 pub(super) fn give_up_privileges() -> State {
     // SAFETY: both take numbers.
-    let outcome = check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
-        .and_then(|()| check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }));
+    let outcome = check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, YES, NO, NO, NO) })
+        .and_then(|()| check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, NO, NO, NO, NO) }));
     match outcome {
         Ok(()) => State::Full,
         Err(error) => State::Missing(error.to_string()),
@@ -67,7 +73,7 @@ pub(super) fn give_up_privileges() -> State {
 /// where the kernel lacks Landlock. It also means no core dump and no debugger without rights.
 pub(in crate::worker) fn protect_parent() {
     // SAFETY: PR_SET_DUMPABLE takes a number.
-    if let Err(error) = check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }) {
+    if let Err(error) = check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, NO, NO, NO, NO) }) {
         tracing::warn!(%error, "workers may be able to read the memory of this process");
     }
 }
