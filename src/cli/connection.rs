@@ -14,18 +14,25 @@ use windlass_core::api::Application;
 /// Longest time for one answer of the API server.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Which cluster, and which namespace in it.
+/// Which cluster.
 #[derive(Args, Clone, Debug, Default)]
-pub struct ConnectionArgs {
-    /// Namespace (default: that of the kubeconfig's context)
-    #[arg(short, long)]
-    pub namespace: Option<String>,
+pub struct ClusterArgs {
     /// Context of the kubeconfig (default: its current one)
     #[arg(long)]
     pub context: Option<String>,
     /// Kubeconfig file (default: $KUBECONFIG, then ~/.kube/config, then the pod's service account)
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+}
+
+/// Which cluster, and which namespace in it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConnectionArgs {
+    /// Namespace (default: that of the kubeconfig's context)
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// A cluster that was reached.
@@ -46,7 +53,7 @@ impl ConnectionArgs {
     /// # Errors
     /// There is no usable kubeconfig, or its certificates cannot be read.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
-        let (mut config, kubeconfig_user) = self.config().await?;
+        let (mut config, kubeconfig_user) = self.cluster.config().await?;
         config.connect_timeout = Some(Duration::from_secs(10));
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
@@ -55,8 +62,14 @@ impl ConnectionArgs {
         let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or(kubeconfig_user);
         Ok(Connection { client, namespace, server, user })
     }
+}
 
-    async fn config(&self) -> anyhow::Result<(Config, String)> {
+impl ClusterArgs {
+    /// Reads how to reach the cluster, and the name of the kubeconfig's user.
+    ///
+    /// # Errors
+    /// There is no usable kubeconfig, and this is no pod either.
+    pub async fn config(&self) -> anyhow::Result<(Config, String)> {
         let kubeconfig = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path)
                 .with_context(|| format!("the kubeconfig {} cannot be used", path.display()))?,
