@@ -1,12 +1,14 @@
 //! What people type: one file a command. Data goes to standard output, progress and errors to standard
 //! error, and the exit code is [`output::Exit`].
 
+mod build;
 mod completion;
 pub mod connection;
 mod crds;
 mod get;
 pub mod health;
 pub mod install;
+pub mod offline;
 pub mod output;
 mod refresh;
 pub mod request;
@@ -45,6 +47,8 @@ enum Command {
     Sync(sync::Sync),
     /// Wait until Applications are ready, synced or healthy
     Wait(wait::Wait),
+    /// Render a directory or an Application file, offline
+    Build(build::Build),
     /// Print the objects that install Windlass in a cluster
     Install(install::Install),
     /// Print the CustomResourceDefinitions
@@ -78,6 +82,7 @@ impl Command {
             Self::Refresh(command) => wait_for(command.run()),
             Self::Sync(command) => wait_for(command.run()),
             Self::Wait(command) => wait_for(command.run()),
+            Self::Build(command) => command.run(),
             Self::Install(command) => command.run(),
             Self::Crds => crds::run(),
             Self::Health(Health { file, output }) => {
