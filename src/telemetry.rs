@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -86,7 +87,11 @@ impl Metrics {
             actions: counter("windlass_action_total", "What was done to objects", &["verb", "result"])?,
             resolves: counter("windlass_source_resolve_total", "Looks at repositories", &["result"])?,
             renders: counter("windlass_render_total", "Renders by result", &["result"])?,
-            worker_seconds: seconds("windlass_worker_seconds", "Seconds of a call of a worker", &["request"])?,
+            worker_seconds: seconds(
+                "windlass_worker_seconds",
+                "Seconds of a call of a worker",
+                &["request"],
+            )?,
             status_writes: counter("windlass_status_write_total", "Status writes by result", &["result"])?,
             registry,
         })

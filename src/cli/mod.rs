@@ -4,6 +4,7 @@
 mod build;
 mod completion;
 pub mod connection;
+mod controller;
 mod crds;
 mod get;
 pub mod health;
@@ -49,6 +50,8 @@ enum Command {
     Wait(wait::Wait),
     /// Render a directory or an Application file, offline
     Build(build::Build),
+    /// Run the controller
+    Controller(controller::Controller),
     /// Print the objects that install Windlass in a cluster
     Install(install::Install),
     /// Print the CustomResourceDefinitions
@@ -83,6 +86,7 @@ impl Command {
             Self::Sync(command) => wait_for(command.run()),
             Self::Wait(command) => wait_for(command.run()),
             Self::Build(command) => command.run(),
+            Self::Controller(command) => command.run(),
             Self::Install(command) => command.run(),
             Self::Crds => crds::run(),
             Self::Health(Health { file, output }) => {

@@ -101,7 +101,11 @@ impl Applier {
     ///
     /// # Errors
     /// What the API server or the transport answers.
-    pub async fn release(&self, (resource, scope): &(ApiResource, Scope), id: &ObjectId) -> Result<(), Error> {
+    pub async fn release(
+        &self,
+        (resource, scope): &(ApiResource, Scope),
+        id: &ObjectId,
+    ) -> Result<(), Error> {
         let api = dynamic_api(&self.client, resource, *scope, &id.namespace);
         let patch = json!({"metadata": {
             "labels": {APPLICATION_LABEL: Value::Null},

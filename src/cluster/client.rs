@@ -5,7 +5,6 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
@@ -28,23 +27,6 @@ pub struct Clients {
     pub requests: Client,
     /// For watches only.
     pub watches: Client,
-}
-
-/// Finds the API server as kubectl does: a kubeconfig, else the pod's own service account.
-///
-/// # Errors
-/// [`ClusterError::Config`] where there is neither, or it cannot be read.
-pub async fn config(kubeconfig: Option<&std::path::Path>, context: Option<&str>) -> Result<Config, ClusterError> {
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let failed = |error: kube::config::KubeconfigError| ClusterError::Config(error.to_string());
-    if let Some(path) = kubeconfig {
-        let file = Kubeconfig::read_from(path).map_err(failed)?;
-        return Config::from_custom_kubeconfig(file, &options).await.map_err(failed);
-    }
-    if context.is_some() {
-        return Config::from_kubeconfig(&options).await.map_err(failed);
-    }
-    Config::infer().await.map_err(|error| ClusterError::Config(error.to_string()))
 }
 
 /// Clients for `config`.

@@ -122,7 +122,12 @@ impl Catalog {
 }
 
 /// A typeless API for objects of `resource` in `namespace`; the namespace counts only for namespaced kinds.
-pub fn dynamic_api(client: &Client, resource: &ApiResource, scope: Scope, namespace: &str) -> Api<DynamicObject> {
+pub fn dynamic_api(
+    client: &Client,
+    resource: &ApiResource,
+    scope: Scope,
+    namespace: &str,
+) -> Api<DynamicObject> {
     match scope {
         Scope::Cluster => Api::all_with(client.clone(), resource),
         Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, resource),

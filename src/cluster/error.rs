@@ -70,7 +70,10 @@ pub fn object_failure(id: &ObjectId, origin: &str, error: &kube::Error) -> Failu
                 id.namespace
             ),
         ),
-        404 => Failure::transient("KindNotServed", format!("{at}: the API server does not serve this kind: {text}")),
+        404 => Failure::transient(
+            "KindNotServed",
+            format!("{at}: the API server does not serve this kind: {text}"),
+        ),
         401 | 403 if text.contains("being terminated") => {
             Failure::transient("NamespaceTerminating", format!("{at}: {text}"))
         }

@@ -83,7 +83,8 @@ impl Election {
             *seen = Some((version, Instant::now()));
         }
         let age = seen.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
-        let duration = Duration::from_secs(u64::try_from(spec.lease_duration_seconds.unwrap_or(15)).unwrap_or(15));
+        let duration =
+            Duration::from_secs(u64::try_from(spec.lease_duration_seconds.unwrap_or(15)).unwrap_or(15));
         if !holder.is_empty() && holder != self.identity && age < duration {
             return Ok(Err(holder));
         }
@@ -110,7 +111,9 @@ impl Election {
                 // Our own write whose answer was lost, or somebody else's: look.
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
                     if let Ok(Ok(current)) = timeout(REQUEST, self.api.get(&self.name)).await {
-                        if current.spec.as_ref().and_then(|s| s.holder_identity.as_ref()) != Some(&self.identity) {
+                        if current.spec.as_ref().and_then(|s| s.holder_identity.as_ref())
+                            != Some(&self.identity)
+                        {
                             return LeaseLost(self.name.clone());
                         }
                         lease = current;
@@ -131,7 +134,8 @@ impl Election {
     /// Gives the lease up, if it is still ours.
     pub async fn release(&self) {
         let Ok(Ok(mut lease)) = timeout(REQUEST, self.api.get(&self.name)).await else { return };
-        let Some(spec) = lease.spec.as_mut().filter(|s| s.holder_identity.as_ref() == Some(&self.identity)) else {
+        let Some(spec) = lease.spec.as_mut().filter(|s| s.holder_identity.as_ref() == Some(&self.identity))
+        else {
             return;
         };
         spec.holder_identity = None;

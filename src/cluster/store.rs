@@ -51,7 +51,9 @@ impl Store {
                 Ok(snapshot) => {
                     snapshots.insert(AppKey::new(namespace, name), snapshot);
                 }
-                Err(error) => tracing::error!(secret = secret.metadata.name, %error, "a stored release is unusable"),
+                Err(error) => {
+                    tracing::error!(secret = secret.metadata.name, %error, "a stored release is unusable")
+                }
             }
         }
         Ok(snapshots)
@@ -63,7 +65,8 @@ impl Store {
     /// [`ClusterError`] where it is too large or the API server refuses it.
     pub async fn save(&self, app: &AppKey, snapshot: &Snapshot) -> Result<(), ClusterError> {
         let plain = snapshot.encode().map_err(|error| ClusterError::Stored(error.to_string()))?;
-        let bytes = zstd::bulk::compress(&plain, 3).map_err(|error| ClusterError::Stored(error.to_string()))?;
+        let bytes =
+            zstd::bulk::compress(&plain, 3).map_err(|error| ClusterError::Stored(error.to_string()))?;
         if bytes.len() > MAX_SECRET {
             return Err(ClusterError::Stored(format!(
                 "the release has {} bytes after compression, at most {MAX_SECRET} can be stored; split it over \

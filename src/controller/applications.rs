@@ -37,7 +37,8 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
             Ok(Some(Event::Apply(object))) => seen(&ctx, object),
             Ok(Some(Event::Delete(object))) => gone(&ctx, &key(&object)),
             Ok(Some(Event::InitDone)) => {
-                let here = |key: &AppKey| namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+                let here =
+                    |key: &AppKey| namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace);
                 for key in ctx.apps.keys().into_iter().filter(|key| here(key) && !listed.contains(key)) {
                     gone(&ctx, &key);
                 }

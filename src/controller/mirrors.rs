@@ -246,10 +246,14 @@ impl Mirror {
         });
         let mut ids = HashMap::new();
         if let Ok(revision) = &result {
-            let paths: BTreeSet<_> =
-                readers.iter().flat_map(|(_, reads)| reads.iter().flat_map(|r| r.iter().map(|r| &r.path))).collect();
+            let paths: BTreeSet<_> = readers
+                .iter()
+                .flat_map(|(_, reads)| reads.iter().flat_map(|r| r.iter().map(|r| &r.path)))
+                .collect();
             let paths: Vec<_> = paths.into_iter().cloned().collect();
-            if !paths.is_empty() && let Ok(found) = self.path_ids(&revision.commit, paths.clone()).await {
+            if !paths.is_empty()
+                && let Ok(found) = self.path_ids(&revision.commit, paths.clone()).await
+            {
                 ids = paths.into_iter().zip(found).collect();
             }
         }

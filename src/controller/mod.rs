@@ -1,3 +1,14 @@
 //! The async shells around the core's decisions: they gather inputs, call the core and carry out actions.
 
+pub mod application;
+mod applications;
+pub mod context;
+pub mod mirrors;
+pub mod queue;
+mod run;
 pub mod view;
+pub mod watches;
+pub mod world;
+
+pub use context::Config;
+pub use run::{RunError, run};

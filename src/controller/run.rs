@@ -110,8 +110,12 @@ pub async fn run(
     let mut tasks: JoinSet<Result<(), RunError>> = JoinSet::new();
     serve(&ctx, &mut tasks).await?;
     let mut shutdown = std::pin::pin!(shutdown);
-    let election =
-        Election::new(ctx.clients.requests.clone(), &ctx.config.namespace, &lease_name(&ctx.config), identity);
+    let election = Election::new(
+        ctx.clients.requests.clone(),
+        &ctx.config.namespace,
+        &lease_name(&ctx.config),
+        identity,
+    );
     if ctx.config.leader_election {
         let lease = tokio::select! {
             lease = election.acquire() => lease,
@@ -161,7 +165,9 @@ async fn report_sandbox(ctx: &Context) {
     for kind in [Kind::Fetch, Kind::Render] {
         match ctx.pool.sandbox(kind).await {
             Ok(sandbox) => tracing::info!("{kind} workers: {sandbox}"),
-            Err(error) => tracing::error!(%error, "{kind} workers cannot be started: nothing can be fetched or rendered"),
+            Err(error) => {
+                tracing::error!(%error, "{kind} workers cannot be started: nothing can be fetched or rendered")
+            }
         }
     }
     tracing::info!(
@@ -181,11 +187,13 @@ async fn serve(ctx: &Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) ->
         });
     }
     if let Some(address) = ctx.config.operations_address {
-        let listener = TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })?;
         let bound = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
         tracing::info!("serving /metrics, /healthz and /readyz on http://{bound}/");
         let metrics = ctx.clone();
-        let router = operations_router(move || metrics.metrics.render(&metrics.views, metrics.queue.len()), || Ok(()));
+        let router =
+            operations_router(move || metrics.metrics.render(&metrics.views, metrics.queue.len()), || Ok(()));
         tasks.spawn(async move {
             web::serve(listener, router, std::future::pending()).await;
             Ok(())
@@ -309,7 +317,8 @@ async fn housekeeping(ctx: Arc<Context>) {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let used: HashSet<_> = ctx.apps.inventories().await.iter().map(GroupKind::of).collect();
         // Twice in a row, since a reconcile may just be about to use it.
-        let keep: HashSet<_> = ctx.watches.kinds().into_iter().filter(|k| used.contains(k) || !unused.contains(k)).collect();
+        let keep: HashSet<_> =
+            ctx.watches.kinds().into_iter().filter(|k| used.contains(k) || !unused.contains(k)).collect();
         ctx.watches.retain(&keep);
         unused = ctx.watches.kinds().into_iter().filter(|kind| !used.contains(kind)).collect();
     }

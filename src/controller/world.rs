@@ -50,7 +50,11 @@ impl World {
             ownership: ownership(&self.instance, id, meta),
             fields: own_fields(&self.manager, meta.managed_fields.as_deref().unwrap_or_default()),
             deleting: meta.deletion_timestamp.is_some(),
-            keep: meta.annotations.as_ref().and_then(|a| a.get(PRUNE_ANNOTATION)).is_some_and(|v| v == "false"),
+            keep: meta
+                .annotations
+                .as_ref()
+                .and_then(|a| a.get(PRUNE_ANNOTATION))
+                .is_some_and(|v| v == "false"),
             health,
         }
     }

@@ -103,15 +103,9 @@ pub enum Response {
 /// with a user's own files. May take as long as the input makes it; a worker is killed at its deadline.
 pub fn handle(request: Request) -> Response {
     match request {
-        Request::Resolve(request) => {
-            Response::Resolved(request.references.iter().map(|_| Err(not_built())).collect())
-        }
-        Request::PathIds(_) => Response::PathIds(Err(not_built())),
-        Request::Render(_) => Response::Rendered(Err(not_built())),
+        Request::Resolve(request) => Response::Resolved(crate::source::git::resolve(&request)),
+        Request::PathIds(request) => Response::PathIds(crate::source::git::path_ids(&request)),
+        Request::Render(request) => Response::Rendered(crate::render::render(&request)),
         Request::Probe(_) => Response::Probed(Err("probes run in a worker only".into())),
     }
-}
-
-fn not_built() -> Failure {
-    Failure::permanent("NotBuilt", "this build of Windlass can neither fetch nor render")
 }

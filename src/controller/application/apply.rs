@@ -11,7 +11,8 @@ use kube::discovery::ApiResource;
 use windlass_core::api::HealthStatus;
 use windlass_core::object::{Gvk, ObjectId};
 use windlass_core::plan::{
-    Action, Applied as AppliedRecord, CRD_TIER, Conflict, Input, Ownership, Scope as KindScope, Verb, foreign, tier,
+    Action, Applied as AppliedRecord, CRD_TIER, Conflict, Input, Ownership, Scope as KindScope, Verb,
+    foreign, tier,
 };
 use windlass_core::release::{Release, ReleaseObject};
 
@@ -129,7 +130,8 @@ async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action: Ac
         Ok(mut live) => {
             let health = health_of(&mut live);
             let observed = scope.ctx.world.observation(&action.id, &live.metadata, health);
-            let digest = release.object_digest(&action.id).cloned().unwrap_or_else(|| desired.object.digest());
+            let digest =
+                release.object_digest(&action.id).cloned().unwrap_or_else(|| desired.object.digest());
             let applied = AppliedRecord { digest, fields: observed.fields.clone() };
             scope.ctx.world.record_applied(&action.id, applied, observed);
             count(scope, &action, "ok");
@@ -198,7 +200,9 @@ pub(super) async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, 
     let served = scope.ctx.catalog.served();
     let Some(resource) = served.any_version(&id.group, &id.kind) else { return Ok(false) };
     let failure = |error: kube::Error| object_failure(id, "", &error);
-    let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else { return Ok(false) };
+    let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else {
+        return Ok(false);
+    };
     let health = windlass_core::health::Health { status: HealthStatus::Unknown, message: String::new() };
     let live = scope.ctx.world.observation(id, &meta, health);
     if live.ownership != Ownership::App(scope.key.clone()) || live.keep {
@@ -244,8 +248,9 @@ async fn established(scope: &Scope<'_>, release: &Release) -> Result<(), Failure
 async fn create_namespace(scope: &Scope<'_>) -> Result<(), Failure> {
     let name = scope.destination();
     let api = Api::<Namespace>::all(scope.ctx.clients.requests.clone());
-    let failure =
-        |error: kube::Error| Failure::transient("NamespaceNotCreated", format!("namespace {name}: {}", words(&error)));
+    let failure = |error: kube::Error| {
+        Failure::transient("NamespaceNotCreated", format!("namespace {name}: {}", words(&error)))
+    };
     if api.get_metadata_opt(name).await.map_err(failure)?.is_some() {
         return Ok(());
     }

@@ -39,7 +39,8 @@ pub struct Assessed {
 pub fn judge(scope: &Scope<'_>, memory: &mut Memory, outcome: Outcome) -> Assessed {
     let (objects, fields) = objects(scope, &outcome);
     let failure = first_failure(&outcome);
-    let synced = outcome.begun.release.is_some() && failure.is_none() && objects.iter().all(|object| object.in_sync);
+    let synced =
+        outcome.begun.release.is_some() && failure.is_none() && objects.iter().all(|object| object.in_sync);
     let sync = match (&outcome.begun.release, synced) {
         (Some(_), true) => SyncStatus::Synced,
         (Some(_), false) => SyncStatus::OutOfSync,
@@ -51,10 +52,8 @@ pub fn judge(scope: &Scope<'_>, memory: &mut Memory, outcome: Outcome) -> Assess
         health = HealthState { status: HealthStatus::Unknown, message: String::new() };
     }
     let health_deadline = time_out(scope, memory, &mut health);
-    let resources = Resources {
-        total: u32::try_from(objects.len()).unwrap_or(u32::MAX),
-        unhealthy: unhealthy(&objects),
-    };
+    let resources =
+        Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
     Assessed { outcome, sync, health, resources, objects, fields, failure, health_deadline }
 }
 
@@ -74,7 +73,9 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
             _ => false,
         };
         let health = match (conflict(id), &observed) {
-            (Some(conflict), _) => Health { status: HealthStatus::Unknown, message: conflict.message.clone() },
+            (Some(conflict), _) => {
+                Health { status: HealthStatus::Unknown, message: conflict.message.clone() }
+            }
             (None, Some(observed)) => observed.health.clone(),
             (None, None) => Health { status: HealthStatus::Missing, message: "it does not exist".into() },
         };
@@ -90,7 +91,11 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
         return Some(failure.clone());
     }
     if let Some(first) = outcome.errors.first() {
-        return Some(joined(&first.reason, outcome.errors.iter().map(|e| e.message.as_str()), first.transient));
+        return Some(joined(
+            &first.reason,
+            outcome.errors.iter().map(|e| e.message.as_str()),
+            first.transient,
+        ));
     }
     let plan = &outcome.begun.plan;
     if !plan.conflicts.is_empty() {
@@ -109,7 +114,10 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
     }
     if !plan.drifted.is_empty() {
         let names: Vec<_> = plan.drifted.iter().take(5).map(ToString::to_string).collect();
-        return Some(Failure::permanent("Drifted", format!("changed by others, selfHeal is off: {}", names.join(", "))));
+        return Some(Failure::permanent(
+            "Drifted",
+            format!("changed by others, selfHeal is off: {}", names.join(", ")),
+        ));
     }
     None
 }
@@ -136,16 +144,14 @@ fn time_out(scope: &Scope<'_>, memory: &mut Memory, health: &mut HealthState) ->
         return Some(timeout - waited);
     }
     health.status = HealthStatus::Degraded;
-    health.message = bounded_message(&format!(
-        "not healthy after {}: {}",
-        scope.app.spec.health.timeout, health.message
-    ));
+    health.message =
+        bounded_message(&format!("not healthy after {}: {}", scope.app.spec.health.timeout, health.message));
     None
 }
 
 fn unhealthy(objects: &[ObjectView]) -> Vec<UnhealthyObject> {
     let mut bad: Vec<_> = objects.iter().filter(|o| o.health.status != HealthStatus::Healthy).collect();
-    bad.sort_by(|a, b| b.health.status.cmp(&a.health.status));
+    bad.sort_by_key(|object| std::cmp::Reverse(object.health.status));
     bad.into_iter()
         .take(MAX_UNHEALTHY)
         .map(|object| UnhealthyObject {

@@ -36,7 +36,11 @@ pub struct Begun {
 ///
 /// # Errors
 /// Where the API server does not take what must be stored: then nothing may be applied.
-pub async fn release(scope: &mut Scope<'_>, memory: &mut Memory, planned: Planned) -> Result<Begun, ClusterError> {
+pub async fn release(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    planned: Planned,
+) -> Result<Begun, ClusterError> {
     let Planned { release, mut plan, failures, heal_later } = planned;
     let started = Timestamp::now();
     let Some(release) = release else {
@@ -48,12 +52,15 @@ pub async fn release(scope: &mut Scope<'_>, memory: &mut Memory, planned: Planne
     let stable = memory.status.as_ref().and_then(|status| status.stable.as_ref());
     let new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
     let inventory: BTreeSet<_> = memory.inventory.iter().cloned().chain(wanted).collect();
-    let unstored = memory.stored.as_ref() != Some(release.digest()) || inventory.len() > memory.inventory.len();
+    let unstored =
+        memory.stored.as_ref() != Some(release.digest()) || inventory.len() > memory.inventory.len();
     if !plan.is_empty() {
         ensure_finalizer(scope).await?;
         if unstored {
-            let snapshot =
-                Snapshot { release: Release::clone(&release), inventory: inventory.iter().cloned().collect() };
+            let snapshot = Snapshot {
+                release: Release::clone(&release),
+                inventory: inventory.iter().cloned().collect(),
+            };
             scope.ctx.store.save(scope.key, &snapshot).await?;
             memory.stored = Some(release.digest().clone());
             memory.inventory = inventory;
@@ -108,6 +115,10 @@ async fn announce(
         since: Time(started),
         fields: String::new(),
     });
-    conditions::reconciling(&mut status, scope.app.metadata.generation, &format!("applying {}", release.revision()));
+    conditions::reconciling(
+        &mut status,
+        scope.app.metadata.generation,
+        &format!("applying {}", release.revision()),
+    );
     record::write(scope, memory, status).await
 }

@@ -17,7 +17,8 @@ pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, mess
 /// Says how the Application stands.
 pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed: &Assessed) {
     status.observed_generation = generation;
-    let revision = assessed.outcome.begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    let revision =
+        assessed.outcome.begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
     if let Some(failure) = &assessed.failure {
         let serving = match (&failure.reason, &status.stable) {
             (reason, Some(stable)) if *reason != "Conflict" => format!("; serving {}", stable.revision),

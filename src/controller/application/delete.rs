@@ -57,7 +57,12 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
     Ok(None)
 }
 
-async fn tell(scope: &Scope<'_>, memory: &mut Memory, reason: &str, message: &str) -> Result<(), ClusterError> {
+async fn tell(
+    scope: &Scope<'_>,
+    memory: &mut Memory,
+    reason: &str,
+    message: &str,
+) -> Result<(), ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
     conditions::deleting(&mut status, scope.app.metadata.generation, reason, message);
     let mut scope = Scope { app: scope.app.clone(), request: None, ..*scope };

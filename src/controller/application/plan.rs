@@ -114,10 +114,12 @@ fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Relea
     }
     let world = &scope.ctx.world;
     let Some(stable) = memory.status.as_ref().and_then(|status| status.stable.as_ref()) else { return };
-    let Some(stored) = memory.current.clone().filter(|stored| stored.digest().as_str() == stable.digest) else {
+    let Some(stored) = memory.current.clone().filter(|stored| stored.digest().as_str() == stable.digest)
+    else {
         return;
     };
-    let observed: Vec<_> = stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
+    let observed: Vec<_> =
+        stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
     if combined_fields(observed.iter().map(|(id, fields)| (*id, fields.as_ref()))) != stable.fields {
         tracing::info!(app = %scope.key, "objects differ from when this Application was last looked after");
         return;
@@ -141,7 +143,8 @@ fn put_off_heals(memory: &mut Memory, plan: &mut Plan) -> Option<Duration> {
             if !matches!(action.verb, Verb::Heal | Verb::Restore) {
                 return true;
             }
-            let (at, count) = memory.heals.get(&action.id).copied().unwrap_or((now - Duration::from_secs(600), 0));
+            let (at, count) =
+                memory.heals.get(&action.id).copied().unwrap_or((now - Duration::from_secs(600), 0));
             let pause = if count < 3 { Duration::ZERO } else { HEAL_PAUSE * (1 << (count - 3).min(9)) };
             let passed = now.duration_since(at);
             if passed < pause {

@@ -50,10 +50,10 @@ pub async fn status(
     }
     let mut shown = Application::clone(&scope.app);
     shown.status.clone_from(&memory.status);
-    scope.ctx.views.put(
-        scope.key.clone(),
-        AppView { application: Arc::new(shown), objects: assessed.objects },
-    );
+    scope
+        .ctx
+        .views
+        .put(scope.key.clone(), AppView { application: Arc::new(shown), objects: assessed.objects });
     Ok(again.into_iter().flatten().min())
 }
 
@@ -81,7 +81,7 @@ fn next_status(
     if let Some(release) = &begun.release {
         let digest = release.digest().as_str();
         let applied = assessed.outcome.errors.is_empty() && begun.plan.conflicts.is_empty();
-        let complete = applied && assessed.sync == SyncStatus::Synced || begun.plan.prune_hold.is_some() && applied;
+        let complete = applied && (assessed.sync == SyncStatus::Synced || begun.plan.prune_hold.is_some());
         if complete {
             let known = status.stable.clone().filter(|stable| stable.digest == digest);
             status.stable = Some(ReleaseRef {
@@ -140,7 +140,8 @@ fn remember(scope: &Scope<'_>, status: &mut ApplicationStatus, assessed: &Assess
     };
     match status.history.first_mut() {
         Some(last) if last.digest == entry.digest && last.finished_at.is_none() => {
-            *last = HistoryEntry { started_at: last.started_at.clone(), trigger: last.trigger.clone(), ..entry };
+            *last =
+                HistoryEntry { started_at: last.started_at.clone(), trigger: last.trigger.clone(), ..entry };
         }
         _ => status.history.insert(0, entry),
     }
@@ -152,7 +153,11 @@ fn trigger(scope: &Scope<'_>) -> String {
     let action = serde_json::to_value(request.action).unwrap_or_default();
     let action = action.as_str().unwrap_or("request");
     let by: String = request.by.chars().filter(|c| !c.is_control()).take(100).collect();
-    if by.is_empty() { format!("{action} requested") } else { format!("{action} requested by {by} (claimed)") }
+    if by.is_empty() {
+        format!("{action} requested")
+    } else {
+        format!("{action} requested by {by} (claimed)")
+    }
 }
 
 /// `2 created, 1 updated, 3 pruned`
@@ -200,7 +205,8 @@ async fn publish_events(scope: &Scope<'_>, assessed: &Assessed) {
     };
     let (type_, reason, note) = event;
     tracing::info!(app = %scope.key, reason, "{note}");
-    let event = Event { type_, reason, note: Some(bounded_message(&note)), action: "Sync".into(), secondary: None };
+    let event =
+        Event { type_, reason, note: Some(bounded_message(&note)), action: "Sync".into(), secondary: None };
     if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {
         tracing::warn!(app = %scope.key, %error, "an Event could not be written");
     }
@@ -221,7 +227,11 @@ fn only_display_differs(before: &ApplicationStatus, after: &ApplicationStatus) -
 
 /// Writes a status, unless it is the one that is stored. Only the leader writes it, so a version conflict
 /// comes from a change of the specification or the annotations: the status is then put on the newer object.
-pub async fn write(scope: &mut Scope<'_>, memory: &mut Memory, status: ApplicationStatus) -> Result<(), ClusterError> {
+pub async fn write(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    status: ApplicationStatus,
+) -> Result<(), ClusterError> {
     if memory.status.as_ref() == Some(&status) && scope.app.status.is_some() {
         return Ok(());
     }
@@ -229,8 +239,10 @@ pub async fn write(scope: &mut Scope<'_>, memory: &mut Memory, status: Applicati
     let mut app = Application::clone(&scope.app);
     for _ in 0..5 {
         app.status = Some(status.clone());
-        let params =
-            PostParams { field_manager: Some(scope.ctx.applier.manager().to_owned()), ..PostParams::default() };
+        let params = PostParams {
+            field_manager: Some(scope.ctx.applier.manager().to_owned()),
+            ..PostParams::default()
+        };
         match api.replace_status(&scope.key.name, &params, &app).await.map_err(ClusterError::from) {
             Ok(stored) => {
                 scope.ctx.metrics.status_writes.with_label_values(&["ok"]).inc();
@@ -261,7 +273,10 @@ pub async fn write(scope: &mut Scope<'_>, memory: &mut Memory, status: Applicati
 }
 
 /// Replaces the finalizers of the Application.
-pub async fn patch_finalizers(scope: &Scope<'_>, finalizers: &[String]) -> Result<Arc<Application>, ClusterError> {
+pub async fn patch_finalizers(
+    scope: &Scope<'_>,
+    finalizers: &[String],
+) -> Result<Arc<Application>, ClusterError> {
     let api = Api::<Application>::namespaced(scope.ctx.clients.requests.clone(), &scope.key.namespace);
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": scope.app.metadata.resource_version}});
     let params =

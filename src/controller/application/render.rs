@@ -91,7 +91,11 @@ pub async fn release(
 
 /// The release of the last render, if every input is the same: the specification, and of each source either
 /// the commit or all paths that were read.
-async fn unchanged(memory: &mut Memory, resolved: &[ResolvedSource], inputs: &Digest) -> Option<Arc<Release>> {
+async fn unchanged(
+    memory: &mut Memory,
+    resolved: &[ResolvedSource],
+    inputs: &Digest,
+) -> Option<Arc<Release>> {
     let cache = memory.render.as_mut().filter(|cache| cache.inputs == *inputs)?;
     if cache.sources.len() != resolved.len() {
         return None;
@@ -110,8 +114,10 @@ async fn unchanged(memory: &mut Memory, resolved: &[ResolvedSource], inputs: &Di
 fn inputs(scope: &Scope<'_>, resolved: &[ResolvedSource]) -> Digest {
     // `windlass.revision` is an input of templates, but the paths that were read decide: a commit that
     // touches nothing of this Application must not restart its pods.
-    let sources: Vec<_> =
-        resolved.iter().map(|s| json!({"name": s.name, "url": s.url, "path": s.path, "render": s.render})).collect();
+    let sources: Vec<_> = resolved
+        .iter()
+        .map(|s| json!({"name": s.name, "url": s.url, "path": s.path, "render": s.render}))
+        .collect();
     Digest::of_json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "app": scope.key.to_string(),

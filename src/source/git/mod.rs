@@ -1,9 +1,28 @@
 //! Git over smart HTTP: one bare mirror per repository and credentials.
+//!
+//! [`resolve`] asks the server what references point to with one small request ([`refs`]) and fetches by
+//! libgit2 ([`mirror`], over [`transport`] and [`http`]) only when the mirror lacks a commit; [`path_ids`]
+//! tells what a commit changed without reading files.
+
+mod http;
+mod mirror;
+mod paths;
+mod pktline;
+mod refs;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod transport;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use http::Patience;
+pub use mirror::open_mirror;
+pub use paths::path_ids;
+pub use resolve::{resolve, resolve_with};
 
 /// What a user wants of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

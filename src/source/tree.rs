@@ -1,1 +1,0 @@
-//! Files of one revision, jailed and bounded.
