@@ -1,5 +1,6 @@
 //! Metrics and logs.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use prometheus::{
@@ -26,7 +27,9 @@ pub enum LogFormat {
 /// Where the filter cannot be read, or logging runs already.
 pub fn log(format: LogFormat, level: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_new(level)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
