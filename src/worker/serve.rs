@@ -54,22 +54,9 @@ pub fn serve(args: &Args) -> ! {
 
 fn run(args: &Args) -> Result<(), FrameError> {
     let (reader, mut writer) = pipes()?;
-    ignore_git_configuration().map_err(io::Error::other)?;
     let sandbox = sandbox::enter(args.kind, &args.cache, args.memory, args.parent)?;
     writer.write_all(&frame::encode(&Message::Ready(sandbox), RESPONSE_LIMIT)?)?;
     answer_all(args.kind, &mut BufReader::new(reader), &mut writer)
-}
-
-/// Keeps libgit2 from the machine's configuration files: they are not part of the input, and those that the
-/// sandbox closes would fail every repository.
-fn ignore_git_configuration() -> Result<(), git2::Error> {
-    use git2::ConfigLevel::{Global, ProgramData, System, XDG};
-
-    for level in [ProgramData, System, XDG, Global] {
-        // SAFETY: changes a setting of the whole process, which has one thread.
-        unsafe { git2::opts::set_search_path(level, "")? };
-    }
-    Ok(())
 }
 
 fn answer_all(kind: Kind, reader: &mut impl Read, writer: &mut impl Write) -> Result<(), FrameError> {
