@@ -65,7 +65,7 @@ impl SortKey {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct RawQuery {
     q: String,
@@ -73,13 +73,6 @@ struct RawQuery {
     health: String,
     sort: String,
     p: String,
-}
-
-impl Default for RawQuery {
-    fn default() -> Self {
-        let empty = String::new;
-        Self { q: empty(), sync: empty(), health: empty(), sort: empty(), p: empty() }
-    }
 }
 
 impl From<RawQuery> for ListQuery {
