@@ -194,7 +194,8 @@ fn float_key(number: f64) -> String {
     let scientific = format!("{single:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    // Six is Go's bound for the shortest form.
+    if (-4..6).contains(&exponent) {
         return single.to_string();
     }
     let sign = if exponent < 0 { '-' } else { '+' };

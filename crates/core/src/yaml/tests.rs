@@ -1,3 +1,5 @@
+mod golden;
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
