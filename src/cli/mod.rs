@@ -6,6 +6,7 @@ mod completion;
 pub mod connection;
 mod controller;
 mod crds;
+mod diff;
 mod get;
 pub mod health;
 pub mod install;
@@ -48,6 +49,8 @@ enum Command {
     Sync(sync::Sync),
     /// Wait until Applications are ready, synced or healthy
     Wait(wait::Wait),
+    /// Show what a sync would change, by a dry run on the API server
+    Diff(diff::Diff),
     /// Render a directory or an Application file, offline
     Build(build::Build),
     /// Run the controller
@@ -85,6 +88,7 @@ impl Command {
             Self::Refresh(command) => wait_for(command.run()),
             Self::Sync(command) => wait_for(command.run()),
             Self::Wait(command) => wait_for(command.run()),
+            Self::Diff(command) => wait_for(command.run()),
             Self::Build(command) => command.run(),
             Self::Controller(command) => command.run(),
             Self::Install(command) => command.run(),

@@ -12,7 +12,7 @@ mod conditions;
 mod delete;
 mod plan;
 mod record;
-mod render;
+pub mod render;
 pub mod resolve;
 
 use std::sync::Arc;

@@ -1,0 +1,112 @@
+use kube::api::DynamicObject;
+use serde_json::Value;
+use windlass_core::api::AppKey;
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{Instance, Ownership, ownership};
+use windlass_core::release::ReleaseObject;
+
+use super::present::{self, Side};
+use super::{Action, Change};
+use crate::cluster::apply::Applier;
+use crate::cluster::discovery::Served;
+use crate::cluster::error::object_failure;
+
+/// As whom objects are compared.
+pub(super) struct Scene {
+    /// Applies as the controller would.
+    pub(super) applier: Applier,
+    /// The install.
+    pub(super) instance: Instance,
+    /// The Application.
+    pub(super) key: AppKey,
+}
+
+/// What became of one object.
+pub(super) struct Compared {
+    /// The change; none where nothing would change; else why that cannot be told.
+    pub(super) outcome: Result<Option<Change>, String>,
+    /// What people should know about it.
+    pub(super) note: Option<String>,
+}
+
+/// Compares a live object with what a dry run of the apply makes of it.
+pub(super) async fn one(
+    scene: &Scene,
+    served: &Served,
+    revision: &str,
+    id: &ObjectId,
+    wanted: &ReleaseObject,
+) -> Compared {
+    let origin = wanted.origin.to_string();
+    let from = Side { title: format!("live/{id}"), object: None };
+    let to = Side { title: format!("{revision} {origin}"), object: Some(wanted.object.body().clone()) };
+    let Some(resource) = served.resource(wanted.object.gvk()) else {
+        // The release defines the kind, so nothing of it can exist.
+        return Compared { outcome: Ok(change(id, wanted, from, to)), note: None };
+    };
+    let failed = |error: &kube::Error| {
+        // Refusals of the API server can quote what a Secret holds.
+        let quoted =
+            present::is_secret(id) && matches!(error, kube::Error::Api(status) if status.code != 403);
+        let why = if quoted {
+            format!("{origin}: {id}: the API server refuses this Secret (what it says may quote the Secret)")
+        } else {
+            object_failure(id, &origin, error).message
+        };
+        Compared { outcome: Err(why), note: None }
+    };
+    let live = match scene.applier.get(resource, id).await {
+        Ok(live) => live,
+        Err(error) => return failed(&error),
+    };
+    let note = live.as_ref().and_then(|live| conflict(scene, id, live));
+    let after = match scene.applier.apply(resource, &wanted.object, true).await {
+        Ok(after) => after,
+        Err(error) => {
+            let failure = object_failure(id, &origin, &error);
+            if failure.reason == "NamespaceNotFound" {
+                let note =
+                    Some(format!("{id} was not checked: namespace {} does not exist yet", id.namespace));
+                return Compared { outcome: Ok(change(id, wanted, from, to)), note };
+            }
+            return failed(&error);
+        }
+    };
+    let from = Side { object: live.and_then(body), ..from };
+    let to = Side { object: body(after), ..to };
+    Compared { outcome: Ok(change(id, wanted, from, to)), note }
+}
+
+fn body(object: DynamicObject) -> Option<Value> {
+    serde_json::to_value(object).ok()
+}
+
+fn change(id: &ObjectId, wanted: &ReleaseObject, from: Side, to: Side) -> Option<Change> {
+    let action = if from.object.is_some() { Action::Update } else { Action::Create };
+    let diff = present::unified(id, from, to);
+    (!diff.is_empty()).then(|| Change {
+        api_version: wanted.object.gvk().api_version(),
+        kind: id.kind.clone(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+        action,
+        origin: wanted.origin.to_string(),
+        diff,
+    })
+}
+
+/// What stands against taking a live object.
+fn conflict(scene: &Scene, id: &ObjectId, live: &DynamicObject) -> Option<String> {
+    match ownership(&scene.instance, id, &live.metadata) {
+        Ownership::App(owner) if owner == scene.key => None,
+        Ownership::Unowned => None,
+        Ownership::App(owner) => Some(format!("{id} belongs to the Application {owner}: a conflict")),
+        Ownership::OtherInstance(owner) => {
+            Some(format!("{id} belongs to another Windlass ({owner}): a conflict"))
+        }
+        Ownership::Tracked(tool) => {
+            Some(format!("{id} is tracked by {tool}; only sync.adopt: Force takes it"))
+        }
+        Ownership::Controlled(owner) => Some(format!("{id} was made by a controller for {owner}")),
+    }
+}
