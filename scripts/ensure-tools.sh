@@ -65,6 +65,15 @@ install_packages() {
   fi
 }
 
+check_node() {
+  local found
+  have node || return 0
+  found=$(node --version)
+  if ! at_least 18 "${found#v}"; then
+    problems+=("node ${found#v} is too old: 18 or newer is needed; get it from https://nodejs.org")
+  fi
+}
+
 case $profile in
   build | test | demo) ;;
   *) echo "usage: ensure-tools.sh [build|test|demo]" >&2; exit 2 ;;
@@ -81,6 +90,7 @@ fi
 if ((${#packages[@]})); then install_packages; fi
 check_rust
 check_go
+if [[ $profile == test ]]; then check_node; fi
 
 if ((${#problems[@]})); then
   printf 'ensure-tools: %s\n' "${problems[@]}" >&2

@@ -17,7 +17,6 @@ behaviour() {
 }
 
 browser() {
-  tests/cluster/build.sh cluster kwok
   tests/browser/run.sh
 }
 

@@ -46,7 +46,7 @@ fn defines(tree: &Path, module: &str, name: &str) -> bool {
     let mut files = vec![path.with_extension("rs")];
     collect(&path, &mut files);
     files.iter().filter_map(|file| fs::read_to_string(file).ok()).any(|text| {
-        ["struct", "enum", "trait", "fn"].iter().any(|kind| {
+        ["struct", "enum", "trait", "fn", "async fn"].iter().any(|kind| {
             text.match_indices(&format!("pub {kind} {name}")).any(|(start, found)| {
                 !text[start + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
             })
