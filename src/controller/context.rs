@@ -144,6 +144,8 @@ impl Apps {
 /// rebuilt from the stored snapshot, the status, the sources and the watches.
 #[derive(Default)]
 pub struct Memory {
+    /// UID of the resource that all of this is about; another resource of the same name starts anew.
+    pub uid: Option<String>,
     /// The release that the cluster should have.
     pub current: Option<Arc<Release>>,
     /// Digest of the release in the store.
@@ -169,6 +171,16 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Forgets what was known of a resource that another one of the same name has taken the place of; what
+    /// it left in the cluster is kept, to be taken over or pruned.
+    pub fn about(&mut self, uid: Option<&String>) {
+        if self.uid.as_ref() != uid {
+            let (current, stored) = (self.current.take(), self.stored.take());
+            let inventory = std::mem::take(&mut self.inventory);
+            *self = Self { uid: uid.cloned(), current, stored, inventory, ..Self::default() };
+        }
+    }
+
     /// What a stored snapshot tells.
     pub fn restore(&mut self, snapshot: Snapshot) {
         self.stored = Some(snapshot.release.digest().clone());

@@ -164,7 +164,12 @@ fn identity() -> String {
 async fn report_sandbox(ctx: &Context) {
     for kind in [Kind::Fetch, Kind::Render] {
         match ctx.pool.sandbox(kind).await {
-            Ok(sandbox) => tracing::info!("{kind} workers: {sandbox}"),
+            Ok(sandbox) => {
+                tracing::info!("{kind} workers: {sandbox}");
+                for gap in sandbox.gaps() {
+                    tracing::warn!("{kind} workers: {gap}");
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "{kind} workers cannot be started: nothing can be fetched or rendered")
             }

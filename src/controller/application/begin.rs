@@ -54,7 +54,7 @@ pub async fn release(
     let inventory: BTreeSet<_> = memory.inventory.iter().cloned().chain(wanted).collect();
     let unstored =
         memory.stored.as_ref() != Some(release.digest()) || inventory.len() > memory.inventory.len();
-    if !plan.is_empty() {
+    if !plan.is_empty() || unstored {
         ensure_finalizer(scope).await?;
         if unstored {
             let snapshot = Snapshot {
@@ -65,7 +65,7 @@ pub async fn release(
             memory.stored = Some(release.digest().clone());
             memory.inventory = inventory;
         }
-        if new_release {
+        if new_release && !plan.is_empty() {
             announce(scope, memory, &release, started).await?;
         }
     }

@@ -9,7 +9,7 @@ use windlass_core::object::ObjectId;
 use windlass_core::plan::{TIERS, tier};
 
 use super::apply::prune_one;
-use super::{Scope, back_off, conditions, record, resolve};
+use super::{Scope, back_off, conditions, record};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Deletes or lets go what the Application has, in the reverse of the order of applying: a tier begins when
 /// the one before it is gone.
 pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
-    resolve::unsubscribe(scope, memory);
+    memory.subscriptions.clear();
     let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|f| f == FINALIZER) {
         return Ok(None);
@@ -51,9 +51,9 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
         Err(error) if error.is_conflict() => return Ok(Some(Duration::from_millis(100))),
         other => drop(other?),
     }
-    let inventory = std::mem::take(&mut memory.inventory);
-    scope.ctx.world.unclaim(scope.key, inventory.iter());
-    tracing::info!(app = %scope.key, objects = inventory.len(), "deleted");
+    scope.ctx.world.unclaim(scope.key, memory.inventory.iter());
+    tracing::info!(app = %scope.key, objects = memory.inventory.len(), "deleted");
+    *memory = Memory::default();
     Ok(None)
 }
 

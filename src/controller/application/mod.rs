@@ -76,6 +76,7 @@ pub async fn reconcile(
     trigger: Trigger,
 ) -> Result<Option<Duration>, ClusterError> {
     let mut scope = Scope { ctx, key, request: open_request(&app), app, trigger };
+    memory.about(scope.app.metadata.uid.as_ref());
     if memory.status.is_none() {
         memory.status = Some(scope.app.status.clone().unwrap_or_default());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use windlass_core::api;
+use windlass_core::api::{self, AppKey};
 
 use super::{Scope, Step};
 use crate::controller::context::Memory;
@@ -14,8 +14,15 @@ use crate::source::git::{Credentials, Reference, Revision};
 
 /// A source as subscribed to: as long as it is held, its repository is looked at.
 pub struct Subscription {
+    app: AppKey,
     name: String,
     mirror: Arc<Mirror>,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.mirror.unsubscribe(&self.app, &self.name);
+    }
 }
 
 /// A source and what it points to.
@@ -43,9 +50,7 @@ pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<Resolve
             Err(failure) => return Step::Held(failure),
         };
         let mirror = scope.ctx.mirrors.get(&source.git.url, &credentials);
-        let reference = reference(&source.git);
-        mirror.subscribe(scope.key, &source.name, &reference);
-        wanted.push((source, mirror, reference));
+        wanted.push((source, mirror, reference(&source.git)));
     }
     subscribe(scope, memory, &wanted);
     let looks = wanted.iter().map(|(_, mirror, reference)| mirror.revision(reference, scope.wants_fresh()));
@@ -69,23 +74,21 @@ pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<Resolve
     Step::Fresh(resolved)
 }
 
+/// Ends the subscriptions that are no longer wanted, then begins those that are new.
 fn subscribe(scope: &Scope<'_>, memory: &mut Memory, wanted: &[(&api::Source, Arc<Mirror>, Reference)]) {
-    for old in &memory.subscriptions {
-        let kept = wanted.iter().any(|(s, mirror, _)| s.name == old.name && Arc::ptr_eq(mirror, &old.mirror));
-        if !kept {
-            old.mirror.unsubscribe(scope.key, &old.name);
+    let same = |subscription: &Subscription, source: &api::Source, mirror: &Arc<Mirror>| {
+        subscription.name == source.name && Arc::ptr_eq(&subscription.mirror, mirror)
+    };
+    memory.subscriptions.retain(|old| wanted.iter().any(|(source, mirror, _)| same(old, source, mirror)));
+    for (source, mirror, reference) in wanted {
+        mirror.subscribe(scope.key, &source.name, reference);
+        if !memory.subscriptions.iter().any(|old| same(old, source, mirror)) {
+            memory.subscriptions.push(Subscription {
+                app: scope.key.clone(),
+                name: source.name.clone(),
+                mirror: mirror.clone(),
+            });
         }
-    }
-    memory.subscriptions = wanted
-        .iter()
-        .map(|(source, mirror, _)| Subscription { name: source.name.clone(), mirror: mirror.clone() })
-        .collect();
-}
-
-/// Ends every subscription of an Application.
-pub fn unsubscribe(scope: &Scope<'_>, memory: &mut Memory) {
-    for subscription in memory.subscriptions.drain(..) {
-        subscription.mirror.unsubscribe(scope.key, &subscription.name);
     }
 }
 

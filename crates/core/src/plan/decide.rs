@@ -213,9 +213,11 @@ fn prunes(input: &Input<'_>, plan: &mut Plan) {
         .partition(|id| !input.policy.prune || (input.observed)(id).is_some_and(|observed| observed.keep));
     plan.kept = kept.into_iter().cloned().collect();
     let limit = input.policy.prune_limit_percent();
-    let of = input.inventory.len();
-    if !input.prune_approved && of > 10 && pruned.len() * 100 > of * usize::from(limit) {
-        plan.prune_hold = Some(PruneHold { count: pruned.len(), of, limit });
+    // What nobody sees any more was pruned before: the stored inventory is only written with a release.
+    let count = pruned.iter().filter(|id| (input.observed)(id).is_some()).count();
+    let of = count + input.inventory.iter().filter(|id| input.release.get(id).is_some()).count();
+    if !input.prune_approved && of > 10 && count * 100 > of * usize::from(limit) {
+        plan.prune_hold = Some(PruneHold { count, of, limit });
         return;
     }
     let mut tiers = vec![Vec::new(); TIERS];

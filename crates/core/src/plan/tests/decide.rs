@@ -167,6 +167,16 @@ fn a_large_prune_waits_for_a_person(#[case] of: usize, #[case] pruned: usize, #[
     assert_eq!(world.plan().prunes.concat().len(), pruned);
 }
 
+#[test]
+fn what_was_pruned_before_does_not_count_towards_the_limit() {
+    let bodies: Vec<_> = (0..20).map(|i| config_map(&format!("c{i:02}"), "")).collect();
+    let mut world = World::in_sync(release(bodies.clone()));
+    world.release = release(bodies[15..].to_vec());
+    world.observed.retain(|id, _| world.release.get(id).is_some());
+    assert_eq!(world.plan().prune_hold, None);
+    assert_eq!(world.plan().prunes.concat().len(), 15, "each is looked up once more");
+}
+
 #[rstest]
 #[case(Ownership::Unowned, Adopt::Unowned, false)]
 #[case(Ownership::Unowned, Adopt::Never, true)]

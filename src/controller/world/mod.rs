@@ -248,3 +248,6 @@ impl Observer for World {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
