@@ -4,9 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 limit=400
-long=$(git ls-files --cached --others --exclude-standard -- '*.rs' | while read -r file; do
-  [[ -f $file ]] || continue
-  lines=$(wc -l <"$file")
-  if ((lines > limit)); then echo "$file has $lines lines, $limit are allowed"; fi
-done)
+long=$(find crates src tests -name '*.rs' -not -path '*/node_modules/*' -exec wc -l {} + |
+  awk -v limit="$limit" '$2 != "total" && $1 > limit { print $2 " has " $1 " lines, " limit " are allowed" }')
 [[ -z $long ]] || { printf '%s\n' "$long" >&2; exit 1; }

@@ -3,6 +3,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-git ls-files --cached --others --exclude-standard | while read -r file; do
-  [[ -f $file ]] && head -c 64 "$file" | head -n 1 | grep -qE '^#!.*\b(ba)?sh$' && printf '%s\n' "$file"
-done || true
+find . \( -path ./target -o -path ./.git -o -name node_modules \) -prune -o -type f \( -name '*.sh' -o -path './.ci/*' \) -print |
+  LC_ALL=C sort

@@ -51,6 +51,10 @@ fn written(mut object: Value) -> String {
         {
             metadata.remove(field);
         }
+        // A copy of the whole object, of Secrets too, that kubectl keeps.
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
     }
     yaml::write(&object)
 }
@@ -61,13 +65,6 @@ fn mask(mut from: Option<&mut Value>, mut to: Option<&mut Value>) {
         let (before, after) = (values(from.as_deref(), field), values(to.as_deref(), field));
         set(from.as_deref_mut(), field, marks(&before, &after, "*** (before)"));
         set(to.as_deref_mut(), field, marks(&after, &before, "*** (after)"));
-    }
-    for side in [from, to].into_iter().flatten() {
-        // kubectl keeps a copy of everything there.
-        let path = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
-        if let Some(copy) = side.pointer_mut(path) {
-            *copy = "***".into();
-        }
     }
 }
 
