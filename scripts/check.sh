@@ -19,9 +19,11 @@ gofmt_is_clean() {
   [[ -z $unformatted ]] || { printf 'not formatted, run make fmt: %s\n' "$unformatted" >&2; return 1; }
 }
 
+# With the flags of tests/cluster/build.sh, so that Go finds what that compiled instead of doing it all again.
 # The modules under tests/tools hold no code of ours, only the versions of programs to build.
 go_vet() {
   local module
+  local -x CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false -mod=readonly"
   find tests -name go.mod -not -path 'tests/tools/*' -not -path '*/node_modules/*' | while read -r module; do
     (cd "$(dirname "$module")" && go vet ./...) || return 1
   done

@@ -13,6 +13,7 @@ core() {
 # The programs are built first and by name, so that a test never waits for a compiler.
 behaviour() {
   tests/cluster/build.sh cluster kwok helm
+  tests/cluster/check.sh
   cargo test --locked --test '*'
 }
 
