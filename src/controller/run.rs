@@ -1,6 +1,6 @@
 //! The life of a controller: connect, wait for the Lease, restore, watch, reconcile, end.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,6 +309,7 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
 
 /// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
 fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
+    ctx.world.want(key, BTreeSet::new());
     ctx.world.unclaim(key, memory.inventory.iter());
     *memory = Memory::default();
     ctx.views.remove(key);

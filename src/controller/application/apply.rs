@@ -195,8 +195,11 @@ async fn prune(scope: &Scope<'_>, action: Action) -> ActionResult {
 }
 
 /// Deletes a live object that still carries our annotation; whether it did. An object that is gone, that
-/// asks to be kept or that belongs to somebody else now is left alone.
+/// asks to be kept, that belongs to somebody else now or that another Application waits for is left alone.
 pub(super) async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
+    if scope.ctx.world.is_wanted(id) {
+        return Ok(false);
+    }
     let served = scope.ctx.catalog.served();
     let Some(resource) = served.any_version(&id.group, &id.kind) else { return Ok(false) };
     let failure = |error: kube::Error| object_failure(id, "", &error);

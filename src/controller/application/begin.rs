@@ -48,7 +48,9 @@ pub async fn release(
     };
     let conflicting: BTreeSet<_> = plan.conflicts.iter().map(|c| c.id.clone()).collect();
     let wanted: Vec<_> = release.ids().iter().filter(|id| !conflicting.contains(id)).cloned().collect();
-    refuse(&mut plan, scope.ctx.world.claim(scope.key, wanted.iter()));
+    let refused = scope.ctx.world.claim(scope.key, wanted.iter());
+    scope.ctx.world.want(scope.key, conflicting.iter().chain(&refused).cloned().collect());
+    refuse(&mut plan, refused);
     let stable = memory.status.as_ref().and_then(|status| status.stable.as_ref());
     let new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
     let inventory: BTreeSet<_> = memory.inventory.iter().cloned().chain(wanted).collect();

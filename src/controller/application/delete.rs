@@ -1,5 +1,6 @@
 //! The end of an Application: its objects are pruned, or let go, before its finalizer is taken off.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -21,6 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// the one before it is gone.
 pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     memory.subscriptions.clear();
+    scope.ctx.world.want(scope.key, BTreeSet::new());
     let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|f| f == FINALIZER) {
         return Ok(None);

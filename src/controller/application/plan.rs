@@ -63,6 +63,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
             !namespaces.is_empty() && !namespaces.contains(&key.namespace)
         },
     });
+    world.want(scope.key, plan.conflicts.iter().map(|conflict| conflict.id.clone()).collect());
     let heal_later = put_off_heals(memory, &mut plan);
     Planned { release: Some(release), plan, failures, heal_later }
 }

@@ -29,8 +29,8 @@ struct State {
     left: HashMap<ObjectId, u64>,
     applied: HashMap<ObjectId, Applied>,
     claims: HashMap<ObjectId, AppKey>,
-    /// Applications that want an object that another one claims.
-    wanting: HashMap<ObjectId, BTreeSet<AppKey>>,
+    /// What each Application wants although another one claims it.
+    wanting: HashMap<AppKey, BTreeSet<ObjectId>>,
     relisting: HashMap<GroupKind, HashSet<ObjectId>>,
 }
 
@@ -90,33 +90,30 @@ impl World {
         });
     }
 
-    /// Who claims an object, if it is not `app`. `app` is told when the claim ends.
+    /// Who claims an object, if it is not `app`.
     pub fn claimed_by_other(&self, id: &ObjectId, app: &AppKey) -> Option<AppKey> {
-        self.with(|state| {
-            let other = state.claims.get(id).filter(|owner| *owner != app).cloned()?;
-            state.wanting.entry(id.clone()).or_default().insert(app.clone());
-            Some(other)
-        })
+        self.with(|state| state.claims.get(id).filter(|owner| *owner != app).cloned())
     }
 
     /// Claims objects for `app`; those that others have already are left to them and given back.
     pub fn claim<'a>(&self, app: &AppKey, ids: impl Iterator<Item = &'a ObjectId>) -> BTreeSet<ObjectId> {
         self.with(|state| {
-            let mut refused = BTreeSet::new();
-            for id in ids {
-                match state.claims.get(id) {
-                    Some(owner) if owner != app => {
-                        state.wanting.entry(id.clone()).or_default().insert(app.clone());
-                        refused.insert(id.clone());
-                    }
-                    Some(_) => {}
-                    None => {
-                        state.claims.insert(id.clone(), app.clone());
-                    }
-                }
-            }
-            refused
+            ids.filter(|id| state.claims.entry((*id).clone()).or_insert_with(|| app.clone()) != app)
+                .cloned()
+                .collect()
         })
+    }
+
+    /// Notes all objects that `app` wants and others claim; it is told when a claim ends.
+    pub fn want(&self, app: &AppKey, ids: BTreeSet<ObjectId>) {
+        self.with(|state| {
+            if ids.is_empty() { state.wanting.remove(app) } else { state.wanting.insert(app.clone(), ids) }
+        });
+    }
+
+    /// Whether an Application waits for an object: then it is handed over, not deleted.
+    pub fn is_wanted(&self, id: &ObjectId) -> bool {
+        self.with(|state| state.wanting.values().any(|ids| ids.contains(id)))
     }
 
     /// Ends claims of `app`; Applications that want the objects are looked at.
@@ -127,7 +124,8 @@ impl World {
                 if state.claims.get(id) == Some(app) {
                     state.claims.remove(id);
                     state.applied.remove(id);
-                    wanting.extend(state.wanting.remove(id).unwrap_or_default());
+                    let waiting = state.wanting.iter().filter(|(_, ids)| ids.contains(id));
+                    wanting.extend(waiting.map(|(key, _)| key.clone()));
                 }
             }
             wanting

@@ -115,6 +115,9 @@ async fn a_claim_is_the_first_ones_and_the_next_is_told_when_it_ends() {
     assert!(case.world.claim(&case.app, ids.iter()).is_empty());
     assert_eq!(case.world.claim(&other, ids.iter()).len(), 1);
     assert_eq!(case.world.claimed_by_other(&case.id, &other), Some(case.app.clone()));
+    assert!(!case.world.is_wanted(&case.id));
+    case.world.want(&other, ids.iter().cloned().collect());
+    assert!(case.world.is_wanted(&case.id));
     case.world.unclaim(&other, ids.iter());
     assert!(!case.told().await, "only the owner can give it up");
     case.world.unclaim(&case.app, ids.iter());
