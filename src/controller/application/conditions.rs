@@ -9,8 +9,8 @@ use super::assess::Assessed;
 /// Says that work is under way.
 pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
     status.observed_generation = generation;
-    set(status, generation, "Reconciling", true, "Progressing", message);
     set(status, generation, "Ready", false, "Progressing", message);
+    set(status, generation, "Reconciling", true, "Progressing", message);
     set(status, generation, "Stalled", false, "Progressing", "");
 }
 
