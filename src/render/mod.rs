@@ -1,14 +1,21 @@
 //! From the files of a source to objects. Everything here runs in a worker (or in-process for offline
 //! commands).
 
+mod files;
+mod handlebars;
+mod manifests;
+mod problems;
+mod source;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use windlass_core::api;
 use windlass_core::release::Origin;
 
-use crate::failure::Failure;
-use crate::source::tree::{DirectoryTree, GitTree, Recorder, Tree, normalise};
+pub use source::render;
 
 /// Asks for the objects of all sources of one Application.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -107,44 +114,4 @@ pub struct PathRead {
     pub path: String,
     /// Object id of the blob or tree there, `None` where there was nothing.
     pub id: Option<String>,
-}
-
-/// Renders every source.
-///
-/// # Errors
-/// The first failure, with file, line and column where there are such.
-pub fn render(request: &RenderRequest) -> Result<Rendered, Failure> {
-    let sources = request.sources.iter().map(source).collect::<Result<_, _>>()?;
-    Ok(Rendered { sources })
-}
-
-fn source(input: &SourceInput) -> Result<RenderedSource, Failure> {
-    let tree: Box<dyn Tree> = match &input.files {
-        Files::Git { mirror, commit } => Box::new(GitTree::open(mirror, commit)?),
-        Files::Directory { root } => Box::new(DirectoryTree::open(root)?),
-    };
-    let recorder = Recorder::new(tree.as_ref());
-    let mut objects = Vec::new();
-    for entry in recorder.list(&input.path)?.unwrap_or_default() {
-        let file = normalise(&input.path, &entry.name)?;
-        let manifest = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
-        let Some(text) = (if manifest { recorder.read(&file)? } else { None }) else { continue };
-        let documents = windlass_core::yaml::load(&file, &text)
-            .map_err(|error| Failure::permanent("InvalidYaml", error.to_string()))?;
-        objects.extend(documents.into_iter().map(|document| RenderedObject {
-            body: document.value,
-            origin: Origin {
-                source: input.name.clone(),
-                file: file.clone(),
-                document: document.number,
-                line: document.line,
-            },
-        }));
-    }
-    Ok(RenderedSource {
-        name: input.name.clone(),
-        renderer: "plain".into(),
-        objects,
-        reads: recorder.reads(),
-    })
 }

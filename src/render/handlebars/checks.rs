@@ -1,0 +1,172 @@
+//! Helpers that templates cannot name: [`super::prepare`] puts calls of them around what people wrote.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, PathAndJson, RenderContext, RenderError,
+};
+use serde_json::Value;
+
+use super::error::Fault;
+
+/// Prints its argument, which must be text, a number or a boolean.
+pub(super) const PRINT: &str = " print";
+/// Fails unless its argument exists.
+pub(super) const CHECK: &str = " check";
+/// Charges its argument, a number of steps.
+pub(super) const STEP: &str = " step";
+
+/// Bytes that count as one step.
+const STEP_BYTES: usize = 64;
+/// Most names that a message lists.
+const MAX_NAMES: usize = 10;
+
+/// What the templates of a source may still do.
+pub(super) struct Budget {
+    steps: AtomicU64,
+    limit: u64,
+}
+
+impl Budget {
+    /// A budget of `limit` steps.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { steps: AtomicU64::new(0), limit }
+    }
+
+    /// Charges steps.
+    pub(super) fn spend(&self, steps: u64) -> Result<(), Fault> {
+        let before = self.steps.fetch_add(steps, Ordering::Relaxed);
+        if before.saturating_add(steps) <= self.limit {
+            return Ok(());
+        }
+        Err(Fault::limit(format!(
+            "the templates of this source take more than {} steps; are loops nested over long lists?",
+            self.limit
+        )))
+    }
+
+    /// Charges the handling of text.
+    pub(super) fn spend_bytes(&self, bytes: usize) -> Result<(), Fault> {
+        self.spend(steps_of(bytes))
+    }
+}
+
+/// The steps that the handling of text costs.
+pub(super) fn steps_of(bytes: usize) -> u64 {
+    u64::try_from(1 + bytes / STEP_BYTES).unwrap_or(u64::MAX)
+}
+
+/// Adds the checks to the engine.
+pub(super) fn register(registry: &mut Handlebars<'static>, budget: &Arc<Budget>) {
+    registry.register_helper(PRINT, Box::new(Print(budget.clone())));
+    registry.register_helper(CHECK, Box::new(Check));
+    registry.register_helper(STEP, Box::new(Step(budget.clone())));
+}
+
+struct Print(Arc<Budget>);
+
+impl HelperDef for Print {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        call: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        data: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let Some(param) = call.param(0) else { return Ok(()) };
+        present(param, data)?;
+        let what = param.relative_path().map_or_else(|| "the result".into(), |path| format!("`{path}`"));
+        match param.value() {
+            Value::String(text) => self.print(text, out),
+            scalar @ (Value::Number(_) | Value::Bool(_)) => self.print(&scalar.to_string(), out),
+            Value::Null => Err(Fault::unknown(format!(
+                "{what} is null; give it a value, or say what stands for it: {{{{default name \"value\"}}}}"
+            ))
+            .into()),
+            Value::Array(_) => Err(compound(&what, "a list")),
+            Value::Object(_) => Err(compound(&what, "a mapping")),
+        }
+    }
+}
+
+impl Print {
+    fn print(&self, text: &str, out: &mut dyn Output) -> HelperResult {
+        self.0.spend_bytes(text.len())?;
+        out.write(text)?;
+        Ok(())
+    }
+}
+
+fn compound(what: &str, kind: &str) -> RenderError {
+    let message =
+        format!("{what} is {kind}; write it with {{{{toYaml name}}}} or {{{{nindent (toYaml name) 4}}}}");
+    Fault::invalid(message).into()
+}
+
+struct Check;
+
+impl HelperDef for Check {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        call: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        data: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        _: &mut dyn Output,
+    ) -> HelperResult {
+        call.params().iter().try_for_each(|param| present(param, data)).map_err(Into::into)
+    }
+}
+
+struct Step(Arc<Budget>);
+
+impl HelperDef for Step {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        call: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        _: &mut dyn Output,
+    ) -> HelperResult {
+        let steps = call.param(0).and_then(|param| param.value().as_u64()).unwrap_or(1);
+        Ok(self.0.spend(steps)?)
+    }
+}
+
+/// Fails where a variable has no value, and says what there is instead.
+pub(super) fn present(param: &PathAndJson<'_>, data: &Context) -> Result<(), Fault> {
+    if !param.is_value_missing() {
+        return Ok(());
+    }
+    let path = param.relative_path().map_or("", String::as_str);
+    Err(Fault::unknown(format!("unknown variable `{path}`; {}", hint(path, data.data()))))
+}
+
+/// What the values have where `path` leaves them.
+fn hint(path: &str, values: &Value) -> String {
+    let mut value = values;
+    let mut known: Vec<&str> = Vec::new();
+    for segment in path.split(['.', '/']) {
+        let segment = segment.trim_matches(['[', ']']);
+        match value.get(segment) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+        known.push(segment);
+    }
+    let place = if known.is_empty() { "the values".into() } else { format!("`{}`", known.join(".")) };
+    match value {
+        _ if known.len() == path.split(['.', '/']).count() => {
+            format!("inside this block it is `@root.{path}`")
+        }
+        Value::Object(map) if !map.is_empty() => {
+            let names = map.keys().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if map.len() > MAX_NAMES { ", …" } else { "" };
+            format!("{place} has {names}{more}")
+        }
+        _ => format!("{place} has nothing in it"),
+    }
+}
