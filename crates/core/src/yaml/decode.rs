@@ -4,19 +4,32 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
 
-use super::nodes::{NodeId, NodeKind, Tree};
+use super::nodes::{Node, NodeId, NodeKind, Tree};
 use super::resolve::{Scalar, resolve};
-use super::{MAX_NODES, Mark, Problem, YamlErrorKind};
+use super::{MAX_DEPTH, MAX_NODES, MAX_TEXT, Mark, Problem, YamlErrorKind};
 
 const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
 
+/// What has been decoded of a stream so far. One for all its documents: each of them may grow by aliases.
+#[derive(Default)]
+pub(super) struct Grown {
+    nodes: usize,
+    text: usize,
+}
+
 /// The value of a document.
-pub(super) fn document(tree: &Tree) -> Result<Value, Problem> {
-    Decoder { tree, open: Vec::new(), decoded: 0, by_alias: 0, alias_depth: 0 }.value(tree.root())
+pub(super) fn document(tree: &Tree, grown: &mut Grown) -> Result<Value, Problem> {
+    let mut decoder =
+        Decoder { tree, grown, open: Vec::new(), depth: 0, decoded: 0, by_alias: 0, alias_depth: 0 };
+    decoder.value(tree.root())
 }
 
 struct Decoder<'a> {
     tree: &'a Tree,
+    grown: &'a mut Grown,
+    /// Mappings and lists around the value being decoded. The tree is bounded as it is written; by aliases
+    /// it may still unfold to any depth.
+    depth: usize,
     /// Anchors whose value is being decoded.
     open: Vec<NodeId>,
     decoded: usize,
@@ -27,7 +40,7 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn value(&mut self, id: NodeId) -> Result<Value, Problem> {
         let node = self.tree.get(id);
-        self.count(node.mark)?;
+        self.count(node)?;
         match &node.kind {
             NodeKind::Alias(target) => {
                 if self.open.contains(target) {
@@ -45,11 +58,16 @@ impl Decoder<'_> {
                 json(scalar).map_err(|m| Problem::syntax(node.mark, m))
             }
             NodeKind::Sequence(items) => {
-                items.iter().map(|item| self.value(*item)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+                self.enter(node.mark)?;
+                let items = items.iter().map(|item| self.value(*item)).collect::<Result<Vec<_>, _>>()?;
+                self.depth -= 1;
+                Ok(Value::Array(items))
             }
             NodeKind::Mapping(pairs) => {
+                self.enter(node.mark)?;
                 let mut map = Map::new();
                 self.mapping(pairs, &mut map)?;
+                self.depth -= 1;
                 Ok(Value::Object(map))
             }
         }
@@ -105,7 +123,7 @@ impl Decoder<'_> {
 
     fn key(&mut self, id: NodeId) -> Result<String, Problem> {
         let node = self.tree.get(id);
-        self.count(node.mark)?;
+        self.count(node)?;
         let refuse =
             |what: &str| Err(Problem::syntax(node.mark, format!("{what} cannot be a key in JSON; quote it")));
         match &node.kind {
@@ -125,19 +143,32 @@ impl Decoder<'_> {
         }
     }
 
-    /// Go's rule against documents that grow by aliases, and a bound of our own.
-    fn count(&mut self, mark: Mark) -> Result<(), Problem> {
+    fn enter(&mut self, mark: Mark) -> Result<(), Problem> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            let message = format!("nested deeper than {MAX_DEPTH} levels by its aliases; write it flatter");
+            return Err(Problem::new(mark, YamlErrorKind::Limit, message));
+        }
+        Ok(())
+    }
+
+    /// Go's rule against documents that grow by aliases, and bounds of our own.
+    fn count(&mut self, node: &Node) -> Result<(), Problem> {
         self.decoded += 1;
+        self.grown.nodes += 1;
+        if let NodeKind::Scalar { value, .. } = &node.kind {
+            self.grown.text += value.len();
+        }
         self.by_alias += usize::from(self.alias_depth > 0);
         let excessive = self.by_alias > 100
             && self.decoded > 1_000
             && share(self.by_alias, self.decoded) > allowed_alias_share(self.decoded);
-        if excessive || self.decoded > MAX_NODES {
-            return Err(Problem::new(
-                mark,
-                YamlErrorKind::Limit,
-                "the document grows too much by its aliases",
-            ));
+        if excessive || self.grown.nodes > MAX_NODES || self.grown.text > MAX_TEXT {
+            let message = match self.by_alias {
+                0 => format!("the file has more than {MAX_NODES} values; split it"),
+                _ => "the file grows too much by its aliases; write out what they stand for".into(),
+            };
+            return Err(Problem::new(node.mark, YamlErrorKind::Limit, message));
         }
         Ok(())
     }
@@ -171,12 +202,14 @@ fn json(scalar: Scalar) -> Result<Value, String> {
     })
 }
 
-/// Go's JSON writes a float without a fraction as an integer, so `1.0` reaches the API server as `1`.
+/// Go's JSON writes a float without a fraction as an integer up to 1e21, so `1.0` reaches the API server as `1`.
 fn float(number: f64) -> Option<Value> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    if number.fract() == 0.0 && number.abs() <= EXACT && !(number == 0.0 && number.is_sign_negative()) {
-        return Some((number as i64).into());
+    let written = number.to_string();
+    if let Ok(whole) = written.parse::<i64>() {
+        return Some(whole.into());
+    }
+    if let Ok(whole) = written.parse::<u64>() {
+        return Some(whole.into());
     }
     Number::from_f64(number).map(Value::Number)
 }

@@ -9,6 +9,7 @@
 
 mod decode;
 mod events;
+mod explain;
 mod lists;
 mod nodes;
 mod resolve;
@@ -24,8 +25,10 @@ pub use write::write;
 pub const MAX_BYTES: usize = 4 << 20;
 /// Deepest nesting of mappings and lists.
 pub const MAX_DEPTH: usize = 100;
-/// Most nodes of a document, aliases counted as often as they are used.
+/// Most values of a stream, aliases counted as often as they are used.
 pub const MAX_NODES: usize = 1_000_000;
+/// Most bytes of text in a stream's values, aliases counted as often as they are used.
+pub const MAX_TEXT: usize = 4 * MAX_BYTES;
 
 /// One document of a YAML stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,10 +116,11 @@ pub fn load(file: &str, text: &[u8]) -> Result<Vec<Document>, YamlError> {
     // libyaml loses keys after a byte order mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut parser = events::Parser::new(text);
+    let mut grown = decode::Grown::default();
     let mut documents = Vec::new();
     for number in 1.. {
         let Some(tree) = nodes::next_document(&mut parser).map_err(|p| error(number, p))? else { break };
-        let value = decode::document(&tree).map_err(|p| error(number, p))?;
+        let value = decode::document(&tree, &mut grown).map_err(|p| error(number, p))?;
         lists::check(&tree, &value).map_err(|p| error(number, p))?;
         if !value.is_null() {
             documents.push(Document { number, line: tree.mark().line, value });

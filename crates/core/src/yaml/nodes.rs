@@ -57,7 +57,13 @@ pub(super) fn next_document(parser: &mut Parser<'_>) -> Result<Option<Tree>, Pro
         let event = parser.next()?;
         match event.kind {
             EventKind::StreamEnd => return Ok(None),
-            EventKind::DocumentStart | EventKind::Other => {}
+            EventKind::DocumentStart { version: Some((major, minor)) } if (major, minor) != (1, 1) => {
+                let message = format!(
+                    "Kubernetes reads YAML 1.1, where for example `on` is true: remove %YAML {major}.{minor}"
+                );
+                return Err(Problem::syntax(event.mark, message));
+            }
+            EventKind::DocumentStart { .. } | EventKind::Other => {}
             EventKind::DocumentEnd => {
                 return Ok(root.map(|root| Tree { nodes: composer.nodes, root }));
             }

@@ -25,6 +25,7 @@ fn refusal(text: &str) -> String {
 #[case("1_000", json!(1000))]
 #[case("0899", json!(899))]
 #[case("1e3", json!(1000))]
+#[case("1e18", json!(1_000_000_000_000_000_000_i64))]
 #[case("1.0", json!(1))]
 #[case(".5", json!(0.5))]
 #[case("+5", json!(5))]
@@ -74,10 +75,25 @@ fn refusals_name_the_place() {
         "a: !!int x\n",
         "a:\n\t- b\n",
         "a: 1\n---\nb: {c: 1, c: 2}\n",
+        "a: 1\nb: b: c\n",
+        "a:\n    b: 1\n  c: 2\n",
+        "a: 1\nb\nc: 2\n",
+        "a: 1\nb: 'c\nd: 2\n",
+        "  a: 1\nb: 2\n",
+        "a: @b\n",
+        "a: \"\\d+\"\n",
+        "a: 1\nb: ä\u{1}\n",
+        "%YAML 1.2\n---\na: 1\n",
         "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - env:\n    - name: A\n    - name: B\n    - name: A\n",
         "apiVersion: v1\nkind: Service\nspec:\n  ports:\n  - port: 80\n  - {port: 80, protocol: TCP}\n",
     ];
     insta::assert_snapshot!(refusals.map(refusal).join("\n"));
+}
+
+#[test]
+fn what_is_not_utf8_has_a_place() {
+    let error = load("a.yaml", b"a: 1\nb: \xff\n").unwrap_err();
+    assert_eq!((error.line, error.column), (2, 4), "{error}");
 }
 
 #[test]
@@ -92,7 +108,20 @@ fn bounds_stop_bombs_early() {
         let row = vec![format!("*a{i}"); 9].join(",");
         format!("{text}a{}: &a{} [{row}]\n", i + 1, i + 1)
     });
-    for (text, bound) in [(bomb, "by its aliases"), ("[".repeat(100_000), "deeper than 100")] {
+    // A short file whose aliases nest, one whose aliases repeat a long text, and one of many such documents.
+    let chain = (1..400).fold("a0: &a0 x\n".to_owned(), |text, i| {
+        format!("{text}a{i}: &a{i} {}*a{}{}\n", "[".repeat(90), i - 1, "]".repeat(90))
+    });
+    let repeated = format!("s: &s {}\nl: [{}]\n", "x".repeat(1 << 20), vec!["*s"; 900].join(","));
+    let row = |item| vec![item; 50].join(",");
+    let document = format!("---\ns: &s [{}]\nl: [{}]\n", row("x"), row("*s"));
+    for (text, bound) in [
+        (bomb, "by its aliases"),
+        ("[".repeat(100_000), "deeper than 100"),
+        (chain, "deeper than 100"),
+        (repeated, "by its aliases"),
+        (document.repeat(500), "by its aliases"),
+    ] {
         let error = load("a.yaml", text.as_bytes()).unwrap_err();
         assert_eq!(error.kind, YamlErrorKind::Limit);
         assert!(error.message.contains(bound), "{error}");
