@@ -126,6 +126,8 @@ say "back at $after replicas $(milliseconds "$at") ms after kubectl returned (lo
 run kubectl delete service "$(kubectl get services -n "$live_ns" -l windlass.dev/application --no-headers | awk 'NR == 1 { print $1 }')" -n "$live_ns"
 service_is_back() { kubectl get services -n "$live_ns" -l windlass.dev/application --no-headers | grep -q .; }
 within 60 "the deleted Service is back" service_is_back
+healed_is_told() { kubectl get events -n "$ns" -o jsonpath='{.items[*].reason}' | grep -q Healed; }
+within 30 "an Event tells of the healing" healed_is_told
 run kubectl get events -n "$ns" --field-selector "involvedObject.kind=Application" \
   -o custom-columns=REASON:.reason,MESSAGE:.message
 
