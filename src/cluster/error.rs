@@ -1,5 +1,6 @@
 //! What the API server answered, in words.
 
+use kube::runtime::watcher;
 use windlass_core::object::ObjectId;
 
 use crate::failure::Failure;
@@ -48,6 +49,17 @@ pub fn words(error: &kube::Error) -> String {
             }
             format!("the API server cannot be reached: {text}")
         }
+    }
+}
+
+/// What a watch that broke says, in one line: its own text holds a dump of the server's answer.
+pub fn watch_words(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => words(error),
+        watcher::Error::WatchError(status) => status.message.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -17,6 +17,8 @@ use windlass_core::api::{APPLICATION_LABEL, HealthStatus};
 use windlass_core::health::{Health, assess, has_body_rule};
 use windlass_core::object::{Cluster, ObjectId};
 
+use super::error::watch_words;
+
 /// A kind without regard to its version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKind {
@@ -134,7 +136,13 @@ async fn drive<K>(
             Ok(None) => return,
             // The stream backs off and starts over by itself.
             Err(error) => {
-                tracing::warn!(group = kind.group, kind = kind.kind, %error, "the watch broke and starts over");
+                let error = watch_words(&error);
+                tracing::warn!(
+                    group = kind.group,
+                    kind = kind.kind,
+                    error,
+                    "the watch broke and starts over"
+                );
             }
         }
     }

@@ -14,6 +14,7 @@ use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION};
 
 use super::context::Context;
 use super::queue::Trigger;
+use crate::cluster::error::watch_words;
 
 /// Watches the Applications of `namespace`, or of all namespaces, for ever. Objects are decoded one by one,
 /// so that one that cannot be read stops only itself.
@@ -44,7 +45,10 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
                 }
             }
             Ok(None) => return,
-            Err(error) => tracing::warn!(%error, "the watch of Applications broke and starts over"),
+            Err(error) => {
+                let error = watch_words(&error);
+                tracing::warn!(error, "the watch of Applications broke and starts over");
+            }
         }
     }
 }
