@@ -64,6 +64,8 @@ struct State {
     readers: HashMap<(AppKey, String), Reader>,
     results: HashMap<Reference, Result<Revision, Failure>>,
     failures: u32,
+    /// Whether a render could not read the mirror since the last look.
+    damaged: bool,
 }
 
 struct Reader {
@@ -149,6 +151,12 @@ impl Mirror {
         });
     }
 
+    /// Notes that a render could not read the mirror: the next look, now, fetches it anew.
+    pub fn suspect(&self) {
+        self.with(|state| state.damaged = true);
+        self.wake.notify_one();
+    }
+
     /// What a reference points to: as of the last look, or with `fresh` of a look that begins now.
     ///
     /// # Errors
@@ -225,6 +233,7 @@ impl Mirror {
             credentials: self.credentials.clone(),
             mirror: self.directory.clone(),
             references,
+            renew: self.with(|state| std::mem::take(&mut state.damaged)),
         };
         let timer = self.tools.metrics.worker_seconds.with_label_values(&["resolve"]).start_timer();
         let response = self.tools.pool.resolve(request, RESOLVE_DEADLINE).await;

@@ -16,6 +16,7 @@ fn resolve(bench: &Bench, server: &Server) -> ResolveRequest {
         credentials: Credentials::Anonymous,
         mirror: bench.directory.path().join("cache/mirror"),
         references: vec![Reference::Branch("main".into())],
+        renew: false,
     }
 }
 

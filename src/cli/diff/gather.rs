@@ -32,6 +32,7 @@ pub(super) async fn from_git(
             credentials,
             mirror: mirror.clone(),
             references: vec![reference(&source.git)],
+            renew: false,
         })
         .await
         .with_context(|| format!("source {}", source.name))?;

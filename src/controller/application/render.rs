@@ -65,6 +65,9 @@ pub async fn release(
         Err(failure) => {
             for source in &resolved {
                 source.mirror.set_reads(scope.key, &source.name, None);
+                if failure.reason == "MirrorFailed" {
+                    source.mirror.suspect();
+                }
             }
             return Step::Held(failure);
         }

@@ -1,29 +1,27 @@
 //! HTTP for Git: one request at a time, every silence bounded, credentials for one host only.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Client, Method, Response, Url};
-use tokio::runtime::Runtime;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
 
 use super::Credentials;
+use super::client::{Shared, shared};
+use super::problem;
 use crate::failure::Failure;
 
-/// Bounds of every request.
+/// How long a server is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For a connection, its TLS handshake included.
-    pub connect: Duration,
     /// For the next byte.
     pub stall: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), stall: Duration::from_secs(20) }
+        Self { stall: Duration::from_secs(20) }
     }
 }
 
@@ -31,44 +29,46 @@ const MAX_REDIRECTS: usize = 5;
 
 /// A conversation with one repository.
 pub struct Session {
-    runtime: Arc<Runtime>,
-    client: Client,
+    shared: &'static Shared,
     /// Where the repository is now, after redirects.
     base: Url,
     /// Where the user said it is; only this host gets the credentials.
     asked: Url,
     credentials: Credentials,
+    authorization: Option<HeaderValue>,
+    patience: Patience,
+    last_status: Option<StatusCode>,
 }
 
 impl Session {
     /// A conversation with the repository at `url`.
     ///
     /// # Errors
-    /// `SourceUnreachable` where the address makes no sense or no client can be made.
+    /// `InvalidSource` where the address makes no sense or has credentials in it, `AuthenticationFailed`
+    /// where the credentials cannot be sent, `SourceUnreachable` where no client can be made.
     pub fn new(url: &str, credentials: &Credentials, patience: Patience) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Failure::permanent("SourceUnreachable", format!("{url}: {error}"))
-        };
-        let base = Url::parse(url.trim_end_matches('/')).map_err(|error| failed(&error))?;
-        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
-            return Err(failed(&"only https:// and http:// addresses can be read"));
-        }
-        // The program installs it at its start; tests and fuzzers come here without. Once is enough.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| failed(&error))?;
-        let client = Client::builder()
-            .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(patience.connect)
-            .read_timeout(patience.stall)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| failed(&chain(&error)))?;
-        let runtime = Arc::new(runtime);
-        Ok(Self { runtime, client, asked: base.clone(), base, credentials: credentials.clone() })
+        let asked = address(url)?;
+        let authorization = authorization(credentials)
+            .map_err(|text| Failure::permanent("AuthenticationFailed", format!("{asked}: {text}")))?;
+        Ok(Self {
+            shared: shared()?,
+            base: asked.clone(),
+            asked,
+            credentials: credentials.clone(),
+            authorization,
+            patience,
+            last_status: None,
+        })
+    }
+
+    /// What the server answered last; `None` where it did not answer.
+    pub fn last_status(&self) -> Option<StatusCode> {
+        self.last_status
+    }
+
+    /// The address that the user gave; nothing secret is in it.
+    pub fn url(&self) -> &Url {
+        &self.asked
     }
 
     /// Sends a request to `suffix` of the repository (`/info/refs?…` or `/git-upload-pack`) and gives the
@@ -83,15 +83,21 @@ impl Session {
         headers: &[(HeaderName, &'static str)],
     ) -> Result<Body, Failure> {
         for _ in 0..=MAX_REDIRECTS {
+            self.last_status = None;
             let response = self.once(suffix, body.clone(), headers)?;
-            if !response.status().is_redirection() {
-                check_status(&self.asked, &response)?;
-                return Ok(Body {
-                    runtime: self.runtime.clone(),
-                    response,
-                    rest: bytes::Bytes::new(),
-                    url: self.asked.clone(),
-                });
+            let status = response.status();
+            self.last_status = Some(status);
+            if !status.is_redirection() {
+                return match problem::status(&self.asked, status, &self.credentials) {
+                    None => Ok(Body {
+                        shared: self.shared,
+                        response,
+                        rest: bytes::Bytes::new(),
+                        url: self.asked.clone(),
+                        patience: self.patience,
+                    }),
+                    Some(failure) => Err(failure),
+                };
             }
             self.base = self.redirected(suffix, &response)?;
         }
@@ -107,24 +113,28 @@ impl Session {
         body: Option<(&'static str, Vec<u8>)>,
         headers: &[(HeaderName, &'static str)],
     ) -> Result<Response, Failure> {
-        let address = format!("{}{suffix}", self.base);
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(name.clone(), HeaderValue::from_static(value));
-        }
-        if same_host(&self.base, &self.asked)
-            && let Some(value) = authorization(&self.credentials)
-        {
-            map.insert(AUTHORIZATION, value);
-        }
+        let address = format!("{}{suffix}", self.base.as_str().trim_end_matches('/'));
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self.client.request(method, address).headers(map);
-        if let Some((content_type, bytes)) = body {
-            request = request.header("content-type", content_type).body(bytes);
+        let mut request = self.shared.client.request(method, address);
+        for (name, value) in headers {
+            request = request.header(name, HeaderValue::from_static(value));
         }
-        // Its timers need the runtime when they are made, not only when they are waited for.
-        let answer = self.runtime.block_on(async { request.send().await });
-        answer.map_err(|error| transport_failure(&self.asked, &error))
+        if let Some(value) = &self.authorization
+            && self.base.origin() == self.asked.origin()
+        {
+            request = request.header(AUTHORIZATION, value);
+        }
+        if let Some((content_type, bytes)) = body {
+            request = request.header(CONTENT_TYPE, content_type).body(bytes);
+        }
+        // Timers need the runtime when they are made, not only when they are waited for.
+        let answer = self
+            .shared
+            .runtime
+            .block_on(async { tokio::time::timeout(self.patience.stall, request.send()).await });
+        answer
+            .map_err(|_| problem::silent(&self.asked, self.patience.stall))?
+            .map_err(|error| problem::broken(&self.asked, &error))
     }
 
     fn redirected(&self, suffix: &str, response: &Response) -> Result<Url, Failure> {
@@ -138,86 +148,56 @@ impl Session {
         if self.base.scheme() == "https" && target.scheme() != "https" {
             return Err(refuse("from https to an unprotected address"));
         }
-        let target = target.as_str().strip_suffix(suffix).and_then(|base| Url::parse(base).ok());
-        target.ok_or_else(|| refuse("to something that is no Git repository"))
+        let base = target.as_str().strip_suffix(suffix);
+        base.and_then(|base| address(base).ok()).ok_or_else(|| {
+            refuse("to something that is no Git repository; to a page for signing in, perhaps")
+        })
     }
 }
 
-fn same_host(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme() && a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+/// A repository's address: http or https, a host, a path.
+fn address(url: &str) -> Result<Url, Failure> {
+    let invalid = |place: &str, why: &str| Failure::permanent("InvalidSource", format!("{place}: {why}"));
+    let parsed = Url::parse(url.trim_end_matches('/'))
+        // Not shown: what cannot be parsed may hold a password anywhere.
+        .map_err(|error| invalid("the address of the repository makes no sense", &error.to_string()))?;
+    let host = parsed.host_str().unwrap_or("the address of the repository");
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(invalid(host, "only https:// and http:// addresses can be read"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(invalid(
+            host,
+            "the address has a user or password in it; put them into a Secret and name it in secretRef",
+        ));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(invalid(host, "the address has a ? or # in it; a repository has neither"));
+    }
+    Ok(parsed)
 }
 
-fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
+fn authorization(credentials: &Credentials) -> Result<Option<HeaderValue>, &'static str> {
     let text = match credentials {
-        Credentials::Anonymous => return None,
+        Credentials::Anonymous => return Ok(None),
         Credentials::Basic { username, password } => {
             format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
         }
         Credentials::Bearer { token } => format!("Bearer {token}"),
     };
-    let mut value = HeaderValue::from_str(&text).ok()?;
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| "bearerToken in the Secret of secretRef has a line break or control character in it")?;
     value.set_sensitive(true);
-    Some(value)
-}
-
-fn check_status(url: &Url, response: &Response) -> Result<(), Failure> {
-    let status = response.status();
-    match status.as_u16() {
-        200 => Ok(()),
-        401 | 403 => Err(Failure::permanent(
-            "AuthenticationFailed",
-            format!(
-                "{url}: the server answers {status}; name a Secret with username and password, or with \
-                 bearerToken, in secretRef, and check that the account may read the repository"
-            ),
-        )),
-        404 | 410 => Err(Failure::permanent(
-            "RepositoryNotFound",
-            format!(
-                "{url}: the server has no such repository ({status}), or shows it to signed-in users only"
-            ),
-        )),
-        429 | 500..=599 => {
-            Err(Failure::transient("SourceUnreachable", format!("{url}: the server answers {status}")))
-        }
-        _ => Err(Failure::permanent(
-            "RepositoryNotFound",
-            format!("{url}: the server answers {status}; is this the address of a Git repository?"),
-        )),
-    }
-}
-
-fn transport_failure(url: &Url, error: &reqwest::Error) -> Failure {
-    if error.is_timeout() && !error.is_connect() {
-        return Failure::transient(
-            "SourceTimeout",
-            format!("{url}: the server accepts the request and never answers"),
-        );
-    }
-    Failure::transient("SourceUnreachable", format!("{url}: {}", chain(error)))
-}
-
-/// An error with its causes, without the address (which could hold a token).
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::from(if error.is_connect() { "cannot connect" } else { "the request failed" });
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
+    Ok(Some(value))
 }
 
 /// The body of an answer, read as it comes.
 pub struct Body {
-    runtime: Arc<Runtime>,
+    shared: &'static Shared,
     response: Response,
     rest: bytes::Bytes,
     url: Url,
+    patience: Patience,
 }
 
 impl Body {
@@ -226,8 +206,10 @@ impl Body {
     /// # Errors
     /// `SourceTimeout` after a silence, `SourceUnreachable` where the connection breaks.
     pub fn chunk(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
-        let chunk = self.runtime.block_on(async { self.response.chunk().await });
-        chunk.map_err(|error| transport_failure(&self.url, &error))
+        let stall = self.patience.stall;
+        let chunk =
+            self.shared.runtime.block_on(async { tokio::time::timeout(stall, self.response.chunk()).await });
+        chunk.map_err(|_| problem::silent(&self.url, stall))?.map_err(|e| problem::broken(&self.url, &e))
     }
 
     /// Everything, up to `limit` bytes.

@@ -4,10 +4,13 @@
 //! libgit2 ([`mirror`], over [`transport`] and [`http`]) only when the mirror lacks a commit; [`path_ids`]
 //! tells what a commit changed without reading files.
 
+mod client;
 mod http;
 mod mirror;
+mod objects;
 mod paths;
 mod pktline;
+mod problem;
 mod refs;
 mod resolve;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use http::Patience;
 pub use mirror::open_mirror;
+pub use objects::{Item, Kind, Names, Objects};
 pub use paths::path_ids;
 pub use resolve::{resolve, resolve_with};
 
@@ -78,6 +82,10 @@ pub struct ResolveRequest {
     pub mirror: PathBuf,
     /// What to resolve.
     pub references: Vec<Reference>,
+    /// Whether to fetch everything anew, since a render could not read the mirror. One that cannot be
+    /// fetched stays as it is.
+    #[serde(default)]
+    pub renew: bool,
 }
 
 /// What a reference points to.

@@ -8,6 +8,7 @@ use std::sync::Once;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
 
 use super::http::{Body, Session};
+use super::refs::{LISTING, MAX_LISTING};
 use crate::failure::Failure;
 
 /// Most bytes that one fetch receives.
@@ -74,7 +75,7 @@ impl SmartSubtransport for Http {
                 return Err(git2::Error::from_str("pushing is not supported"));
             }
         };
-        Ok(Box::new(Exchange { post, request: Vec::new(), answer: None }))
+        Ok(Box::new(Exchange { post, request: Vec::new(), answer: None, received: 0 }))
     }
 
     fn close(&self) -> Result<(), git2::Error> {
@@ -87,12 +88,13 @@ struct Exchange {
     post: bool,
     request: Vec<u8>,
     answer: Option<Body>,
+    received: usize,
 }
 
 impl Exchange {
     fn send(&mut self) -> Result<Body, Failure> {
         let body = self.post.then(|| (REQUEST, std::mem::take(&mut self.request)));
-        let suffix = if self.post { "/git-upload-pack" } else { "/info/refs?service=git-upload-pack" };
+        let suffix = if self.post { "/git-upload-pack" } else { LISTING };
         with_current(|current| current.session.send(suffix, body, &[]))
     }
 
@@ -102,15 +104,36 @@ impl Exchange {
         }
         let Some(answer) = &mut self.answer else { return Ok(0) };
         let count = answer.take(buffer)?;
+        self.received += count;
+        let listing_too_large = !self.post && self.received > MAX_LISTING;
         with_current(|current| {
             current.received += u64::try_from(count).unwrap_or(u64::MAX);
-            if current.received > MAX_RECEIVED {
-                let message = format!("the repository sends more than {MAX_RECEIVED} bytes");
-                return Err(Failure::permanent("RepositoryTooLarge", message));
+            if listing_too_large || current.received > MAX_RECEIVED {
+                return Err(too_large(
+                    current,
+                    &format!(
+                        "more than {MAX_RECEIVED} bytes, or a list of references of more than {MAX_LISTING}"
+                    ),
+                ));
             }
             Ok(count)
         })
     }
+}
+
+/// Ends the fetch that runs on this thread: the repository is larger than `limit` says.
+pub fn give_up(limit: &str) {
+    CURRENT.with_borrow_mut(|current| {
+        if let Some(current) = current {
+            let failure = too_large(current, limit);
+            current.failure.get_or_insert(failure);
+        }
+    });
+}
+
+fn too_large(current: &Current, limit: &str) -> Failure {
+    let message = format!("{}: the server sends {limit}", current.session.url());
+    Failure::permanent("RepositoryTooLarge", message)
 }
 
 fn with_current<T>(f: impl FnOnce(&mut Current) -> Result<T, Failure>) -> Result<T, Failure> {

@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use windlass_core::object::Digest;
@@ -29,21 +29,34 @@ impl DirectoryTree {
     /// The real place of a path; `None` where there is nothing.
     fn locate(&self, path: &str) -> Result<Option<PathBuf>, Failure> {
         let path = normalise(".", path)?;
-        let Ok(real) = self.root.join(&path).canonicalize() else { return Ok(None) };
+        let real = match self.root.join(&path).canonicalize() {
+            Ok(real) => real,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(unreadable(&path, &error)),
+        };
         if real.starts_with(&self.root) { Ok(Some(real)) } else { Err(escapes(&path)) }
+    }
+
+    /// The content of a file, one byte more than allowed where it is too large.
+    fn content(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(real) = self.locate(path)?.filter(|real| real.is_file()) else { return Ok(None) };
+        let mut content = Vec::new();
+        fs::File::open(real)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content))
+            .map_err(|error| unreadable(path, &error))?;
+        Ok(Some(content))
     }
 }
 
 impl Tree for DirectoryTree {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(real) = self.locate(path)?.filter(|real| real.is_file()) else { return Ok(None) };
-        let mut content = Vec::new();
-        // One byte more than allowed tells that there is more.
-        fs::File::open(real)
-            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content))
-            .map_err(|error| unreadable(path, &error))?;
-        self.budget.spend(path, u64::try_from(content.len()).unwrap_or(u64::MAX))?;
-        Ok(Some(content))
+        let content = self.content(path)?;
+        if let Some(content) = &content {
+            self.budget.spend(path, u64::try_from(content.len()).unwrap_or(u64::MAX))?;
+        }
+        Ok(content)
     }
 
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, Failure> {
@@ -66,7 +79,7 @@ impl Tree for DirectoryTree {
 
     fn touched(&self, path: &str) -> Result<Vec<PathRead>, Failure> {
         let path = normalise(".", path)?;
-        let id = match (self.read(&path)?, self.list(&path)?) {
+        let id = match (self.content(&path)?, self.list(&path)?) {
             (Some(content), _) => Some(Digest::of_bytes(&content).to_string()),
             (None, Some(entries)) => Some(Digest::of_bytes(format!("{entries:?}").as_bytes()).to_string()),
             (None, None) => None,

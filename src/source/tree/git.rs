@@ -1,26 +1,22 @@
 use std::path::Path;
 
-use git2::{ObjectType, Oid, Repository};
-
-use super::{Budget, Entry, EntryKind, MAX_LINKS, Tree, check_entries, escapes, normalise, parent};
+use super::{Budget, Entry, EntryKind, MAX_LINKS, MAX_PATH, Tree, check_entries, escapes, normalise, parent};
 use crate::failure::Failure;
 use crate::render::PathRead;
-
-const LINK_MODE: i32 = 0o120_000;
-const SUBMODULE_MODE: i32 = 0o160_000;
+use crate::source::git::{Item, Kind, Objects};
 
 /// The files of a commit, read from a mirror's object database without a checkout.
 pub struct GitTree {
-    repository: Repository,
-    root: Oid,
+    objects: Objects,
     budget: Budget,
 }
 
 /// Where a path ends.
 struct End {
     path: String,
-    id: Option<Oid>,
-    kind: EntryKind,
+    /// Never a link; `None` where there is nothing.
+    item: Option<Item>,
+    /// The links on the way.
     links: Vec<PathRead>,
 }
 
@@ -30,12 +26,7 @@ impl GitTree {
     /// # Errors
     /// `MirrorFailed` where the mirror does not have the commit.
     pub fn open(mirror: &Path, commit: &str) -> Result<Self, Failure> {
-        let repository = crate::source::git::open_mirror(mirror)?;
-        let root = Oid::from_str(commit)
-            .and_then(|id| repository.find_commit(id))
-            .map(|commit| commit.tree_id())
-            .map_err(|error| unreadable(commit, &error))?;
-        Ok(Self { repository, root, budget: Budget::default() })
+        Ok(Self { objects: Objects::open(mirror, commit)?, budget: Budget::default() })
     }
 
     /// Follows a path, and links on it, to its end.
@@ -43,103 +34,103 @@ impl GitTree {
         let mut path = normalise(".", path)?;
         let mut links = Vec::new();
         'again: loop {
-            if path == "." {
-                return Ok(End { path, id: Some(self.root), kind: EntryKind::Directory, links });
-            }
-            let mut tree = self.root;
-            let mut walked = String::new();
-            let mut rest = path.split('/').peekable();
-            while let Some(part) = rest.next() {
-                let parent_tree = self.repository.find_tree(tree).map_err(|e| unreadable(&path, &e))?;
-                if !walked.is_empty() {
-                    walked.push('/');
-                }
-                walked.push_str(part);
-                let Some(entry) = parent_tree.get_name(part) else {
-                    return Ok(End { path, id: None, kind: EntryKind::Other, links });
+            let mut item = self.objects.root();
+            let mut walked = 0;
+            for name in path.split('/').filter(|_| path != ".") {
+                // Beside a file or a submodule there is nothing below it.
+                let found = match item.kind {
+                    Kind::Directory => self.objects.names(item.id)?.get(name.as_bytes()).copied(),
+                    _ => None,
                 };
-                let (id, mode) = (entry.id(), entry.filemode());
-                if mode == LINK_MODE {
+                let Some(found) = found else { return Ok(End { path, item: None, links }) };
+                walked += name.len() + usize::from(walked > 0);
+                if found.kind == Kind::Link {
                     if links.len() >= MAX_LINKS {
                         let message = format!("{path}: more than {MAX_LINKS} symbolic links on the way");
                         return Err(Failure::permanent("PathEscapesRepository", message));
                     }
-                    links.push(PathRead { path: walked.clone(), id: Some(id.to_string()) });
-                    let target = self.blob(&walked, id)?;
-                    let target = String::from_utf8(target).map_err(|_| escapes(&walked))?;
-                    let mut next = normalise(parent(&walked), &target).map_err(|_| escapes(&walked))?;
-                    for part in rest {
-                        next = normalise(&next, part)?;
-                    }
-                    path = next;
+                    let (link, rest) = path.split_at(walked);
+                    links.push(PathRead { path: link.to_owned(), id: Some(found.id.to_string()) });
+                    path = format!("{}{rest}", self.target(link, found)?);
+                    path = normalise(".", &path)?;
                     continue 'again;
                 }
-                let kind = match entry.kind() {
-                    _ if mode == SUBMODULE_MODE => EntryKind::Other,
-                    Some(ObjectType::Tree) => EntryKind::Directory,
-                    Some(ObjectType::Blob) => EntryKind::File,
-                    _ => EntryKind::Other,
-                };
-                if rest.peek().is_none() {
-                    return Ok(End { path, id: Some(id), kind, links });
-                }
-                if kind != EntryKind::Directory {
-                    return Ok(End { path, id: None, kind: EntryKind::Other, links });
-                }
-                tree = id;
+                item = found;
             }
+            return Ok(End { path, item: Some(item), links });
         }
     }
 
-    fn blob(&self, path: &str, id: Oid) -> Result<Vec<u8>, Failure> {
-        let failed = |error: git2::Error| unreadable(path, &error);
-        // The size comes before the content, so that a huge file is never inflated.
-        let odb = self.repository.odb().map_err(failed)?;
-        let (size, _) = odb.read_header(id).map_err(failed)?;
-        self.budget.spend(path, u64::try_from(size).unwrap_or(u64::MAX))?;
-        Ok(self.repository.find_blob(id).map_err(failed)?.content().to_vec())
+    /// Where a link leads.
+    fn target(&self, link: &str, item: Item) -> Result<String, Failure> {
+        if self.objects.size(item.id)? > MAX_PATH {
+            return Err(escapes(link));
+        }
+        let target = String::from_utf8(self.objects.content(item.id)?).map_err(|_| escapes(link))?;
+        normalise(parent(link), &target).map_err(|_| escapes(link))
+    }
+
+    /// The entries of a directory with what they are, links followed, and what that depended on.
+    fn entries(&self, end: &End, item: Item) -> Result<(Vec<Entry>, Vec<PathRead>), Failure> {
+        let names = self.objects.names(item.id)?;
+        check_entries(&end.path, names.len())?;
+        let (mut entries, mut touched) = (Vec::with_capacity(names.len()), Vec::new());
+        for (name, item) in names.iter() {
+            // A name that is not UTF-8 cannot be asked for.
+            let Ok(name) = std::str::from_utf8(name) else { continue };
+            let kind = if item.kind == Kind::Link {
+                let target = self.resolve(&format!("{}/{name}", end.path))?;
+                let kind = target.item.map_or(EntryKind::Other, |item| kind(item.kind));
+                touched.extend(target.touched());
+                kind
+            } else {
+                kind(item.kind)
+            };
+            entries.push(Entry { name: name.to_owned(), kind });
+        }
+        Ok((entries, touched))
+    }
+}
+
+impl End {
+    fn touched(self) -> impl Iterator<Item = PathRead> {
+        let id = self.item.map(|item| item.id.to_string());
+        self.links.into_iter().chain([PathRead { path: self.path, id }])
+    }
+}
+
+fn kind(kind: Kind) -> EntryKind {
+    match kind {
+        Kind::File => EntryKind::File,
+        Kind::Directory => EntryKind::Directory,
+        Kind::Link | Kind::Submodule => EntryKind::Other,
     }
 }
 
 impl Tree for GitTree {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
         let end = self.resolve(path)?;
-        match (end.id, end.kind) {
-            (Some(id), EntryKind::File) => self.blob(&end.path, id).map(Some),
-            _ => Ok(None),
-        }
+        let Some(item) = end.item.filter(|item| item.kind == Kind::File) else { return Ok(None) };
+        // The size comes before the content, so that a huge file is never inflated.
+        let size = self.objects.size(item.id)?;
+        self.budget.spend(&end.path, u64::try_from(size).unwrap_or(u64::MAX))?;
+        self.objects.content(item.id).map(Some)
     }
 
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, Failure> {
         let end = self.resolve(path)?;
-        let (Some(id), EntryKind::Directory) = (end.id, end.kind) else { return Ok(None) };
-        let tree = self.repository.find_tree(id).map_err(|error| unreadable(path, &error))?;
-        check_entries(path, tree.len())?;
-        let mut entries = Vec::with_capacity(tree.len());
-        for entry in &tree {
-            // A name that is not UTF-8 cannot be asked for.
-            let Ok(name) = entry.name().map(str::to_owned) else { continue };
-            let kind = match entry.kind() {
-                Some(ObjectType::Tree) => EntryKind::Directory,
-                Some(ObjectType::Blob) if entry.filemode() == LINK_MODE => {
-                    self.resolve(&normalise(&end.path, &name)?)?.kind
-                }
-                Some(ObjectType::Blob) => EntryKind::File,
-                _ => EntryKind::Other,
-            };
-            entries.push(Entry { name, kind });
-        }
-        entries.sort();
-        Ok(Some(entries))
+        let Some(item) = end.item.filter(|item| item.kind == Kind::Directory) else { return Ok(None) };
+        Ok(Some(self.entries(&end, item)?.0))
     }
 
     fn touched(&self, path: &str) -> Result<Vec<PathRead>, Failure> {
-        let mut end = self.resolve(path)?;
-        end.links.push(PathRead { path: end.path, id: end.id.map(|id| id.to_string()) });
-        Ok(end.links)
+        let end = self.resolve(path)?;
+        let mut touched = Vec::new();
+        if let Some(item) = end.item.filter(|item| item.kind == Kind::Directory) {
+            // What a listing says of a link depends on what the link leads to.
+            touched = self.entries(&end, item)?.1;
+        }
+        touched.extend(end.touched());
+        Ok(touched)
     }
-}
-
-fn unreadable(what: &str, error: &git2::Error) -> Failure {
-    Failure::transient("MirrorFailed", format!("{what}: the mirror cannot be read: {}", error.message()))
 }

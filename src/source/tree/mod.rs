@@ -22,6 +22,8 @@ pub const MAX_ENTRIES: usize = 10_000;
 pub const MAX_TOTAL: u64 = 64 << 20;
 /// Most symbolic links on the way to one file.
 const MAX_LINKS: usize = 16;
+/// Longest path in bytes, as in Linux's PATH_MAX.
+const MAX_PATH: usize = 4096;
 
 /// Read access to the files of one revision. Paths are relative to its root, which is `.`; symbolic links
 /// are followed inside the tree only.
@@ -39,7 +41,8 @@ pub trait Tree {
     /// As [`Self::read`].
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, Failure>;
 
-    /// What a look at a path depends on: every link on the way and the end of it, with the object ids.
+    /// What a look at a path depends on: every link on the way and the end of it, with the object ids; for a
+    /// directory also what the links in it lead to.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -72,7 +75,7 @@ pub enum EntryKind {
 /// # Errors
 /// `PathEscapesRepository` where the path is absolute or leads above the root.
 pub fn normalise(base: &str, path: &str) -> Result<String, Failure> {
-    if path.starts_with('/') || path.contains('\\') || path.contains('\0') {
+    if path.starts_with('/') || path.len() > MAX_PATH || path.contains(['\\', '\0']) {
         return Err(escapes(path));
     }
     let mut parts: Vec<&str> = Vec::new();
@@ -96,8 +99,13 @@ fn parent(path: &str) -> &str {
 fn escapes(path: &str) -> Failure {
     Failure::permanent(
         "PathEscapesRepository",
-        format!("{path}: leads out of the repository; only files inside it can be read"),
+        format!("{}: leads out of the repository; only files inside it can be read", shown(path)),
     )
+}
+
+/// A stranger's path as a message can carry it.
+fn shown(path: &str) -> String {
+    path.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn too_large(message: String) -> Failure {

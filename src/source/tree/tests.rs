@@ -39,6 +39,10 @@ fn commit(directory: &Path, files: &[(&str, &str)]) -> String {
         index.add(&entry(path, mode, id)).unwrap();
     }
     let tree = index.write_tree().unwrap();
+    commit_tree(&repository, tree)
+}
+
+fn commit_tree(repository: &Repository, tree: Oid) -> String {
     let author = Signature::now("t", "t@example.com").unwrap();
     let tree = repository.find_tree(tree).unwrap();
     repository.commit(None, &author, &author, "m", &tree, &[]).unwrap().to_string()
@@ -92,6 +96,73 @@ fn a_record_has_links_and_missing_paths_too() {
     recorder.read("missing").unwrap();
     let reads: Vec<_> = recorder.reads().into_iter().map(|r| (r.path, r.id.is_some())).collect();
     assert_eq!(reads, [("a.yaml".into(), true), ("link".into(), true), ("missing".into(), false)]);
+}
+
+#[test]
+fn a_listing_depends_on_what_its_links_lead_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let id = commit(directory.path(), &[("app/link", "-> ../gone"), ("app/a.yaml", "a")]);
+    let tree = GitTree::open(directory.path(), &id).unwrap();
+    let recorder = Recorder::new(&tree);
+    let entries = recorder.list("app").unwrap().unwrap();
+    assert_eq!(entries[1], Entry { name: "link".into(), kind: EntryKind::Other });
+    let reads: Vec<_> = recorder.reads().into_iter().map(|r| (r.path, r.id.is_some())).collect();
+    assert_eq!(reads, [("app".into(), true), ("app/link".into(), true), ("gone".into(), false)]);
+}
+
+#[test]
+fn links_to_directories_are_followed_where_they_really_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let files =
+        [("deep/down/a", "a"), ("deep/b", "b"), ("x/l", "-> ../deep/down"), ("deep/down/m", "-> ../b")];
+    let id = commit(directory.path(), &[files.as_slice(), &[("root", "-> .")]].concat());
+    let tree = GitTree::open(directory.path(), &id).unwrap();
+    assert_eq!(text(&tree, "x/l/a").as_deref(), Some("a"));
+    assert_eq!(text(&tree, "x/l/m").as_deref(), Some("b"));
+    assert_eq!(text(&tree, "root/root/x/l/m").as_deref(), Some("b"));
+    assert_eq!(tree.list("root").unwrap(), tree.list(".").unwrap());
+}
+
+#[test]
+fn a_submodule_is_neither_file_nor_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let repository = Repository::init_bare(directory.path()).unwrap();
+    let mut index = repository.index().unwrap();
+    index.add(&entry("sub", 0o160_000, Oid::from_str(&"1".repeat(40)).unwrap())).unwrap();
+    let id = commit_tree(&repository, index.write_tree().unwrap());
+    let tree = GitTree::open(directory.path(), &id).unwrap();
+    let listed = tree.list(".").unwrap().unwrap();
+    assert_eq!(listed, [Entry { name: "sub".into(), kind: EntryKind::Other }]);
+    assert_eq!((tree.read("sub").unwrap(), tree.read("sub/a").unwrap()), (None, None));
+    assert_eq!(tree.list("sub").unwrap(), None);
+}
+
+#[test]
+fn names_that_git_would_never_write_are_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let repository = Repository::init_bare(directory.path()).unwrap();
+    let blob = repository.blob(b"a").unwrap();
+    let mut bytes = Vec::new();
+    for name in ["..", "a/b", "c"] {
+        bytes.extend_from_slice(format!("100644 {name}\0").as_bytes());
+        bytes.extend_from_slice(blob.as_bytes());
+    }
+    let hostile = repository.odb().unwrap().write(git2::ObjectType::Tree, &bytes).unwrap();
+    let id = commit_tree(&repository, hostile);
+    let tree = GitTree::open(directory.path(), &id).unwrap();
+    let names: Vec<_> = tree.list(".").unwrap().unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["c"]);
+}
+
+#[test]
+fn a_directory_of_too_many_entries_is_not_listed_but_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let names: Vec<_> = (0..=MAX_ENTRIES).map(|number| format!("f{number}")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let id = commit(directory.path(), &files);
+    let tree = GitTree::open(directory.path(), &id).unwrap();
+    assert_eq!(tree.list(".").unwrap_err().reason, "SourceTooLarge");
+    assert_eq!(text(&tree, "f77").as_deref(), Some("x"));
 }
 
 #[rstest]

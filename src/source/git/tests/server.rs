@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -17,17 +16,27 @@ pub(super) enum Mood {
     /// Asks for user `u` with password `p`.
     Protected,
     Silent,
+    /// Sends references for ever.
+    Endless,
     ClosesMidway,
     Answers(u16),
     /// Redirects to the repository of the same name below `/moved`.
     Moved,
+    /// Redirects listings (only those) to the same path of the server at this port.
+    Elsewhere(u16),
 }
 
 pub(super) struct Server {
     pub(super) url: String,
     pub(super) root: tempfile::TempDir,
     mood: Arc<Mutex<Mood>>,
-    posts: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// What a request was.
+pub(super) struct Seen {
+    pub(super) method: String,
+    pub(super) authorization: Option<String>,
 }
 
 impl Server {
@@ -36,24 +45,38 @@ impl Server {
         git(root.path(), &["init", "-q", "--bare", "-b", "main", "env.git"]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/env.git", listener.local_addr().unwrap());
-        let (mood, posts) = (Arc::new(Mutex::new(Mood::Serves)), Arc::new(AtomicUsize::new(0)));
-        let (path, shared, counter) = (root.path().to_owned(), mood.clone(), posts.clone());
+        let (mood, seen) = (Arc::new(Mutex::new(Mood::Serves)), Arc::new(Mutex::new(Vec::new())));
+        let (path, shared, log) = (root.path().to_owned(), mood.clone(), seen.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (path, mood, counter) = (path.clone(), *shared.lock().unwrap(), counter.clone());
-                thread::spawn(move || answer(stream, &path, mood, &counter));
+                let (path, mood, log) = (path.clone(), *shared.lock().unwrap(), log.clone());
+                thread::spawn(move || answer(stream, &path, mood, &log));
             }
         });
-        Self { url, root, mood, posts }
+        Self { url, root, mood, seen }
     }
 
     pub(super) fn be(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 
-    /// How many requests for packs came since the last call; each listing is one request too.
-    pub(super) fn posts(&self) -> usize {
-        self.posts.swap(0, Ordering::SeqCst)
+    /// The requests since the last call.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// The methods of the requests since the last call.
+    pub(super) fn methods(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.method).collect()
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        reqwest::Url::parse(&self.url).unwrap().port().unwrap()
+    }
+
+    /// The bare repository.
+    pub(super) fn bare(&self) -> PathBuf {
+        self.root.path().join("env.git")
     }
 
     fn work(&self) -> PathBuf {
@@ -131,11 +154,10 @@ impl Request {
     }
 }
 
-fn answer(mut stream: TcpStream, root: &Path, mood: Mood, posts: &AtomicUsize) -> Option<()> {
+fn answer(mut stream: TcpStream, root: &Path, mood: Mood, log: &Mutex<Vec<Seen>>) -> Option<()> {
     let mut request = Request::read(&stream)?;
-    if request.method == "POST" {
-        posts.fetch_add(1, Ordering::SeqCst);
-    }
+    let authorization = request.header("authorization").map(str::to_owned);
+    log.lock().unwrap().push(Seen { method: request.method.clone(), authorization });
     match mood {
         Mood::Silent => thread::sleep(std::time::Duration::from_secs(30)),
         Mood::Answers(code) => {
@@ -144,6 +166,19 @@ fn answer(mut stream: TcpStream, root: &Path, mood: Mood, posts: &AtomicUsize) -
         Mood::Protected if request.header("authorization") != Some("Basic dTpw") => {
             let head = "HTTP/1.1 401 Who\r\nwww-authenticate: Basic\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(head.as_bytes()).ok()?;
+        }
+        Mood::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").ok()?;
+            let line = format!("0038{} refs/x\n", "0".repeat(44)).repeat(1000);
+            while stream.write_all(line.as_bytes()).is_ok() {}
+        }
+        Mood::Elsewhere(_) if request.method == "POST" => {
+            stream.write_all(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
+        }
+        Mood::Elsewhere(port) => {
+            let to = format!("http://127.0.0.1:{port}{}?{}", request.path, request.query);
+            let head = format!("location: {to}\r\ncontent-length: 0\r\nconnection: close");
+            write!(stream, "HTTP/1.1 302 Found\r\n{head}\r\n\r\n").ok()?;
         }
         Mood::ClosesMidway => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n001e# service=git").ok()?;
