@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the browser tests need beside Debian's Chromium and node, and runs them.
+# Looks at the status page in a browser, with what it shows made up; tests/behaviour does so with a controller.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-if ! cmp -s package-lock.json node_modules/.installed; then
-  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund >&2
-  cp package-lock.json node_modules/.installed
-fi
+./install.sh
 cd ../..
 cargo test --locked --test status_page -- --include-ignored --nocapture

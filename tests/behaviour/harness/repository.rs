@@ -1,0 +1,82 @@
+//! A Git repository on the cluster's Git server, and a clone from which commits are pushed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::{Ran, block_on, cluster};
+
+/// A Git repository with the branch `main`.
+pub struct Repository {
+    /// Its address, without credentials.
+    pub url: String,
+    name: String,
+    clone: TempDir,
+}
+
+impl Repository {
+    /// An empty repository.
+    pub fn new(name: &str) -> Self {
+        let url = format!("{}/{name}.git", cluster().git.trim_end_matches('/'));
+        let repository = Self { url, name: name.to_owned(), clone: TempDir::new().unwrap() };
+        repository.configure("");
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository
+    }
+
+    /// Asks for a user and a password from now on.
+    pub fn protect(&self, user: &str, password: &str) {
+        self.configure(&format!("?user={user}&password={password}"));
+    }
+
+    /// Commits files, of which `None` are removed, and pushes them; gives the commit's id.
+    pub fn commit(&self, files: &[(&str, Option<&str>)]) -> String {
+        for (path, content) in files {
+            let path = self.clone.path().join(path);
+            match content {
+                Some(content) => {
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(&path, content).unwrap();
+                }
+                None => fs::remove_file(&path).unwrap(),
+            }
+        }
+        self.git(&["add", "--all"]);
+        let subject =
+            format!("Change {}", files.iter().map(|(path, _)| *path).collect::<Vec<_>>().join(", "));
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", &subject]);
+        self.git(&["push", "--quiet", "--force", &self.url, "HEAD:main"]);
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// Names the present commit and pushes the name: `tag NAME` or `branch NAME`.
+    pub fn name(&self, what: &str, name: &str) {
+        self.git(&[what, "--force", name]);
+        let kind = if what == "tag" { "tags" } else { "heads" };
+        self.git(&["push", "--quiet", "--force", &self.url, &format!("HEAD:refs/{kind}/{name}")]);
+    }
+
+    fn configure(&self, query: &str) {
+        let url = format!("{}/{}.git{query}", cluster().git.trim_end_matches('/'), self.name);
+        let status = block_on(async { reqwest::Client::new().put(&url).send().await }).unwrap().status();
+        assert!(status.is_success(), "PUT {url}: {status}");
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        Ran::new(git(self.clone.path()).args(arguments)).ok()
+    }
+}
+
+/// Git without regard to this machine's configuration.
+fn git(directory: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(directory).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    for person in ["AUTHOR", "COMMITTER"] {
+        command
+            .env(format!("GIT_{person}_NAME"), "Jane")
+            .env(format!("GIT_{person}_EMAIL"), "jane@example.com");
+    }
+    command
+}

@@ -1,0 +1,42 @@
+//! Windlass as its users meet it: the built program against a real Kubernetes control plane and a Git server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod adoption;
+mod apply;
+mod cli;
+mod conflict;
+mod crash;
+mod crd;
+mod delete;
+mod drift;
+mod failures;
+mod harness;
+mod modes;
+mod observe;
+mod prune;
+mod sources;
+mod web;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Those that wait longest come first.
+    let tests = [
+        sources::tests(),
+        drift::tests(),
+        crash::tests(),
+        failures::tests(),
+        web::tests(),
+        delete::tests(),
+        prune::tests(),
+        apply::tests(),
+        conflict::tests(),
+        adoption::tests(),
+        modes::tests(),
+        cli::tests(),
+        observe::tests(),
+        crd::tests(),
+    ];
+    harness::run(tests.into_iter().flatten())
+}

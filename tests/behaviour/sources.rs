@@ -1,0 +1,174 @@
+//! What goes wrong between Windlass and a Git server: a reason of its own for each, the last good state kept,
+//! and no other Application disturbed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::manifests::config_map;
+use crate::harness::{Scene, cluster, signal, until, until_within};
+use crate::tests;
+
+tests![a_stopped_worker, broken_sources, a_password_is_needed, a_worker_that_is_killed];
+
+fn at(url: &str, branch: &str) -> Value {
+    json!({"sources": [{"name": "env", "git": {"url": url, "branch": branch, "path": "shop"}}]})
+}
+
+fn broken_sources() {
+    let scene = Scene::new();
+    let good = &scene.repository.url;
+    let git = cluster().git.trim_end_matches('/').to_owned();
+    let first = scene.repository.commit(&[
+        ("shop/app.yaml", Some("apiVersion: v1\nkind: List\nitems: []\n")),
+        ("steady/app.yaml", Some(&config_map("steady", "one"))),
+    ]);
+    let with_secret = |name: &str| {
+        let mut spec = at(good, "main");
+        spec["sources"][0]["secretRef"] = json!({"name": name});
+        spec
+    };
+    scene.kubectl(&["create", "secret", "generic", "incomplete", "--from-literal=username=jane"]);
+    let cases: Vec<(&str, Value, &str, Vec<&str>)> = vec![
+        (
+            "unreachable",
+            at("http://127.0.0.1:1/env.git", "main"),
+            "SourceUnreachable",
+            vec!["127.0.0.1:1", "refused"],
+        ),
+        ("host", at("http://git.invalid/env.git", "main"), "SourceUnreachable", vec!["git.invalid"]),
+        ("branch", at(good, "nowhere"), "RevisionNotFound", vec!["nowhere", "main"]),
+        ("repository", at(&format!("{git}/nothing.git"), "main"), "RepositoryNotFound", vec!["nothing.git"]),
+        ("unavailable", at(&format!("{git}/_status/503/x.git"), "main"), "SourceUnreachable", vec!["503"]),
+        ("endless", at(&format!("{git}/_endless/x.git"), "main"), "RepositoryTooLarge", vec!["_endless"]),
+        ("closing", at(&format!("{git}/_close/x.git"), "main"), "SourceUnreachable", vec!["_close"]),
+        ("secret", with_secret("missing"), "SecretNotFound", vec!["Secret missing", &scene.namespace]),
+        ("incomplete", with_secret("incomplete"), "SecretInvalid", vec!["Secret incomplete", "password"]),
+        (
+            "silent",
+            at(&format!("{git}/_silent/x.git"), "main"),
+            "SourceTimeout",
+            vec!["_silent", "never answers"],
+        ),
+    ];
+    for (name, ..) in &cases {
+        let path = format!("{name}/app.yaml");
+        scene.repository.commit(&[(&path, Some(&config_map(name, "good")))]);
+    }
+    let last = scene.repository.commit(&[]);
+    for name in cases.iter().map(|case| case.0).chain(["steady"]) {
+        scene.application(name, json!({}));
+    }
+    for name in cases.iter().map(|case| case.0).chain(["steady"]) {
+        scene.ready_at("good state Ready", name, &last);
+    }
+    assert_ne!(first, last);
+    for (name, spec, ..) in &cases {
+        scene.try_application(name, spec).unwrap();
+    }
+    let next = scene.repository.commit(&[("steady/app.yaml", Some(&config_map("steady", "two")))]);
+    scene.refresh("steady");
+    scene.ready_at("steady Ready beside broken sources", "steady", &next);
+    for (name, _, reason, words) in &cases {
+        let message = scene.not_ready(&format!("{name} told"), name, reason);
+        println!("sources: {name}: {reason}: {message}");
+        for word in words.iter().chain([&"source env", &&last[..7]]) {
+            assert!(message.contains(word), "{name}: {word:?} is not in: {message}");
+        }
+        assert_eq!(scene.get("configmap", name).unwrap()["data"]["key"], "good");
+    }
+    // One that is silent blocks nobody, and is healed as the others are.
+    scene.kubectl(&["delete", "configmap", "silent"]);
+    until("the last good state is healed", || {
+        scene.get("configmap", "silent").map(|_| ()).ok_or_else(|| "it is gone".to_owned())
+    });
+    for (name, ..) in &cases {
+        scene.application(name, json!({}));
+        scene.ready_at("mended", name, &last);
+    }
+}
+
+fn a_password_is_needed() {
+    let scene = Scene::with(&["--poll-interval=2s"]);
+    let first = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "one")))]);
+    scene.application("shop", json!({}));
+    scene.ready_at("Ready", "shop", &first);
+    scene.repository.protect("jane", "open sesame");
+    let message = scene.not_ready("401 told", "shop", "AuthenticationFailed");
+    assert!(message.contains("401") && message.contains("secretRef"), "{message}");
+    assert!(scene.get("configmap", "shop").is_some());
+
+    let mut source = scene.source("env", "shop");
+    source["secretRef"] = json!({"name": "git"});
+    let secret = |password: &str| {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git"},
+            "stringData": {"username": "jane", "password": password},
+        });
+        scene.kubectl_apply(&secret.to_string());
+    };
+    secret("wrong");
+    scene.application("shop", json!({"sources": [source]}));
+    let message = scene.not_ready("wrong password told", "shop", "AuthenticationFailed");
+    assert!(!message.contains("wrong"), "a password is never told: {message}");
+    secret("open sesame");
+    scene.ready_at("mended Secret found", "shop", &first);
+    let log = scene.controller.log();
+    assert!(!log.contains("open sesame"), "a password is never logged");
+}
+
+/// A render worker that does not answer, here because it was stopped, costs its own Application a condition
+/// until its deadline, and then it is replaced.
+fn a_stopped_worker() {
+    let scene = Scene::new();
+    let first = scene.repository.commit(&[
+        ("shop/app.yaml", Some(&config_map("shop", "one"))),
+        ("next/app.yaml", Some(&config_map("shop", "two"))),
+        ("steady/app.yaml", Some(&config_map("steady", "one"))),
+    ]);
+    for name in ["shop", "steady"] {
+        scene.application(name, json!({}));
+        scene.ready_at("Ready", name, &first);
+    }
+    let workers = scene.controller.workers("render");
+    assert!(!workers.is_empty(), "no render worker waits");
+    for worker in &workers {
+        signal(*worker, libc::SIGSTOP);
+    }
+    scene.application("shop", json!({"sources": [scene.source("env", "next")]}));
+    let next = scene.repository.commit(&[("steady/app.yaml", Some(&config_map("steady", "two")))]);
+    scene.refresh("steady");
+    scene.ready_at("steady Ready beside a stopped worker", "steady", &next);
+    let message = until_within(Duration::from_secs(100), "stopped worker told", || {
+        let ready = scene.condition("shop", "Ready")?;
+        let told = ready.reason == "RenderTimeout";
+        if told { Ok(ready.message) } else { Err(format!("{}: {}", ready.reason, ready.message)) }
+    });
+    assert!(
+        message.contains("render") && message.contains("60 s") && message.contains(&first[..7]),
+        "{message}"
+    );
+    until("the stopped worker is gone", || {
+        let left = scene.controller.workers("render");
+        if workers.iter().all(|worker| left.contains(worker)) { Err(format!("{left:?}")) } else { Ok(()) }
+    });
+    until("another worker renders it", || {
+        let live = scene.get("configmap", "shop").unwrap()["data"]["key"].clone();
+        if live == "two" { Ok(()) } else { Err(format!("it is {live}")) }
+    });
+}
+
+fn a_worker_that_is_killed() {
+    let scene = Scene::new();
+    let first = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "one")))]);
+    scene.application("shop", json!({}));
+    scene.ready_at("Ready", "shop", &first);
+    for kind in ["fetch", "render"] {
+        for worker in scene.controller.workers(kind) {
+            signal(worker, libc::SIGKILL);
+        }
+    }
+    let second = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "two")))]);
+    scene.windlass(&["refresh", "shop", "--no-wait"]).ok();
+    scene.ready_at("Ready after workers were killed", "shop", &second);
+}
