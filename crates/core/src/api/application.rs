@@ -90,6 +90,9 @@ pub struct Source {
     validation = Rule::new("[has(self.branch), has(self.tag), has(self.commit)].filter(x, x).size() == 1")
         .message("set exactly one of branch, tag and commit")
 )]
+// Atomic, as every choice here: server-side apply replaces it as a whole. Merged, a member that the server
+// wrote as the default, or that another manager set, would stay beside the one that is applied.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 #[serde(rename_all = "camelCase")]
 pub struct GitSource {
     /// Address of the repository: `https://` or `http://`, without user or password.
@@ -143,6 +146,7 @@ pub struct LocalReference {
     validation = Rule::new("[has(self.auto), has(self.plain), has(self.handlebars)].filter(x, x).size() == 1")
         .message("set exactly one of auto, plain and handlebars")
 )]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 #[serde(rename_all = "camelCase")]
 pub struct Render {
     /// Handlebars where the path has `*.hbs` files, else plain; the status shows which.
