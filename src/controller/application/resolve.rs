@@ -67,7 +67,9 @@ pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<Resolve
             }),
             Err(failure) => {
                 let message = format!("source {}: {}", source.name, failure.message);
-                return Step::Held(Failure { message, ..failure });
+                // Nothing tells when a Secret is mended, so it has to be read again.
+                let mendable = source.secret_ref.is_some() && failure.reason == "AuthenticationFailed";
+                return Step::Held(Failure { message, transient: failure.transient || mendable, ..failure });
             }
         }
     }
