@@ -1,4 +1,5 @@
-// Command golden reads YAML inputs and writes what the real sigs.k8s.io/yaml makes of them.
+// Command golden reads YAML inputs and writes what the real sigs.k8s.io/yaml makes of them, and what kubectl
+// reads where that is something else: its reader splits documents, tries JSON first and ends the last line.
 //
 // The result is kept in the tree and the Rust loader is held to it. Regenerate it with
 //
@@ -12,11 +13,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 
+	kubectl "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -25,6 +29,14 @@ type result struct {
 	Input string          `json:"input"`
 	JSON  json.RawMessage `json:"json,omitempty"`
 	Error string          `json:"error,omitempty"`
+	// What kubectl reads, if that differs.
+	Kubectl *stream `json:"kubectl,omitempty"`
+}
+
+type stream struct {
+	// Documents that are not null, up to the first error.
+	Documents []json.RawMessage `json:"documents"`
+	Error     string            `json:"error,omitempty"`
 }
 
 func main() {
@@ -43,6 +55,9 @@ func main() {
 		} else {
 			c.JSON = converted
 		}
+		if read := readStream(c.Input); !read.agrees(c) {
+			c.Kubectl = &read
+		}
 		results = append(results, c)
 	}
 	var out bytes.Buffer
@@ -53,6 +68,43 @@ func main() {
 		fail(err)
 	}
 	os.Stdout.Write(out.Bytes())
+}
+
+func readStream(input string) stream {
+	decoder := kubectl.NewYAMLOrJSONDecoder(strings.NewReader(input), 4096)
+	read := stream{Documents: []json.RawMessage{}}
+	for {
+		var document json.RawMessage
+		err := decoder.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return read
+		}
+		if err != nil {
+			read.Error = err.Error()
+			return read
+		}
+		if len(document) > 0 && string(document) != "null" {
+			read.Documents = append(read.Documents, document)
+		}
+	}
+}
+
+func (s stream) agrees(c result) bool {
+	if s.Error != "" || c.Error != "" {
+		return s.Error != "" && c.Error != "" && len(s.Documents) == 0
+	}
+	if string(c.JSON) == "null" {
+		return len(s.Documents) == 0
+	}
+	return len(s.Documents) == 1 && bytes.Equal(compact(s.Documents[0]), c.JSON)
+}
+
+func compact(document []byte) []byte {
+	var out bytes.Buffer
+	if err := json.Compact(&out, document); err != nil {
+		fail(err)
+	}
+	return out.Bytes()
 }
 
 func read(path string) ([]result, error) {

@@ -9,9 +9,32 @@ use super::nodes::{NodeId, NodeKind, Tree};
 use super::{Mark, Problem, YamlErrorKind};
 
 /// Looks for `env` and `ports` entries that stand twice, in objects of the API groups that have such lists.
+/// Other groups have lists of the same names in which two entries may share these fields.
 pub(super) fn check(tree: &Tree, value: &Value) -> Result<(), Problem> {
-    let group = value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    if matches!(group, "v1" | "apps/v1" | "batch/v1") { visit(tree, tree.root()) } else { Ok(()) }
+    object(tree, tree.root(), value)
+}
+
+fn object(tree: &Tree, id: NodeId, value: &Value) -> Result<(), Problem> {
+    let text_of = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    match (text_of("apiVersion"), text_of("kind")) {
+        ("v1", "List") => {
+            let values = value.get("items").and_then(Value::as_array).into_iter().flatten();
+            items(tree, id).iter().zip(values).try_for_each(|(item, value)| object(tree, *item, value))
+        }
+        ("v1" | "apps/v1" | "batch/v1", _) => visit(tree, id),
+        _ => Ok(()),
+    }
+}
+
+fn items(tree: &Tree, list: NodeId) -> &[NodeId] {
+    let NodeKind::Mapping(pairs) = &tree.get(list).kind else { return &[] };
+    match pairs.iter().find(|(key, _)| text(tree, *key) == Some("items")) {
+        Some((_, value)) => match &tree.get(*value).kind {
+            NodeKind::Sequence(items) => items,
+            _ => &[],
+        },
+        None => &[],
+    }
 }
 
 fn visit(tree: &Tree, id: NodeId) -> Result<(), Problem> {

@@ -4,12 +4,14 @@
 //! Text becomes [`events`] (libyaml), events become a tree of [`nodes`], and nodes are [`decode`]d to JSON
 //! with Go's [`resolve`] table. [`lists`] looks for list entries that the API server could not merge.
 //!
-//! Deliberate differences: a key that stands twice in a mapping is an error, nesting is limited to
-//! [`MAX_DEPTH`], and every document of a stream is read.
+//! Text is taken as kubectl's reader takes it (see [`input`]). Deliberate differences: a key that stands twice
+//! in a mapping is an error, sizes and nesting are bounded, and text that kubectl drops without a word (what
+//! follows a document's end) is read or refused.
 
 mod decode;
 mod events;
 mod explain;
+mod input;
 mod lists;
 mod nodes;
 mod resolve;
@@ -113,9 +115,8 @@ pub fn load(file: &str, text: &[u8]) -> Result<Vec<Document>, YamlError> {
         let message = format!("the file has {} bytes, at most {MAX_BYTES} are read; split it", text.len());
         return Err(error(1, Problem::new(start, YamlErrorKind::Limit, message)));
     }
-    // libyaml loses keys after a byte order mark.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut parser = events::Parser::new(text);
+    let text = input::prepare(text).map_err(|(document, problem)| error(document, problem))?;
+    let mut parser = events::Parser::new(&text);
     let mut grown = decode::Grown::default();
     let mut documents = Vec::new();
     for number in 1.. {

@@ -85,8 +85,9 @@ impl Composer {
         kind: EventKind,
         depth: usize,
     ) -> Result<NodeId, Problem> {
-        if depth >= MAX_DEPTH {
-            let message = format!("nested deeper than {MAX_DEPTH} levels");
+        let nests = matches!(kind, EventKind::SequenceStart { .. } | EventKind::MappingStart { .. });
+        if nests && depth >= MAX_DEPTH {
+            let message = format!("nested deeper than {MAX_DEPTH} levels; write it flatter");
             return Err(Problem::new(mark, YamlErrorKind::Limit, message));
         }
         if self.nodes.len() >= MAX_NODES {

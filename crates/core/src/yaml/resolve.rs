@@ -34,8 +34,8 @@ pub(super) fn resolve(tag: &str, plain: bool, value: &str) -> Result<Scalar, Str
     match tag {
         "" => Ok(implicit(value)),
         BINARY => {
-            // Line breaks and blanks inside are layout.
-            let packed: String = value.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+            // Line breaks inside are layout.
+            let packed = value.replace(['\r', '\n'], "");
             let bytes = STANDARD.decode(packed).map_err(|_| "!!binary holds no base64".to_owned())?;
             String::from_utf8(bytes).map(Scalar::Text).map_err(|_| {
                 "!!binary holds bytes that are no text; JSON has no such value, use a Secret's data"

@@ -51,6 +51,14 @@ fn documents_have_their_number_and_line() {
 }
 
 #[test]
+fn a_separator_with_text_beside_it_has_its_place() {
+    let error = load("a.yaml", b"# c\n---\na: 1\n---\nb: 1\n--- {c: 1}\n").unwrap_err();
+    assert_eq!((error.document, error.line), (3, 6), "{error}");
+    let error = load("a.yaml", b"a: 1\n---b: 1\n").unwrap_err();
+    assert_eq!((error.document, error.line), (2, 2), "{error}");
+}
+
+#[test]
 fn merges_follow_their_position() {
     let base = "x: &x {a: 1, b: 2}\n";
     assert_eq!(one(&format!("{base}m: {{<<: *x, a: 9}}\n"))["m"], json!({"a": 9, "b": 2}));
@@ -75,6 +83,7 @@ fn refusals_name_the_place() {
         "a: !!int x\n",
         "a:\n\t- b\n",
         "a: 1\n---\nb: {c: 1, c: 2}\n",
+        "a: 1\n---b: 2\n",
         "a: 1\nb: b: c\n",
         "a:\n    b: 1\n  c: 2\n",
         "a: 1\nb\nc: 2\n",
@@ -129,7 +138,60 @@ fn bounds_stop_bombs_early() {
     assert!(load("a.yaml", &vec![b' '; MAX_BYTES + 1]).is_err());
 }
 
+#[test]
+fn each_item_of_a_list_is_judged_as_its_own_kind() {
+    let list = |item: &str| format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n");
+    let rule = "{ports: [{port: 80, endPort: 90}, {port: 80, endPort: 99}]}";
+    one(&list(&format!(
+        "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {{egress: [{rule}]}}}}"
+    )));
+    let ports = "[{name: a, port: 80}, {name: b, port: 80}]";
+    let service = format!("{{apiVersion: v1, kind: Service, spec: {{ports: {ports}}}}}");
+    assert!(refusal(&list(&service)).contains("port 80/TCP appears twice"));
+}
+
+#[test]
+fn pairs_of_escapes_are_one_character_in_json_only() {
+    assert_eq!(
+        one(r#"{"a": "x\ud83d\ude00", "b": "\\ud83d\\ude00"}"#),
+        json!({"a": "x😀", "b": r"\ud83d\ude00"})
+    );
+    assert!(refusal(r#"{"a": "\ud83d"}"#).contains("half a character"));
+    assert_eq!(one(r"{a: '\ud83d\ude00'}"), json!({"a": r"\ud83d\ude00"}));
+}
+
+/// A text with some of its characters dropped, doubled or replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let edits = prop::collection::vec(
+        (any::<prop::sample::Index>(), 0..3_u8, "[-a1:{}\\[\\],&*!|>'\"%#?~ \n\t\r]"),
+        1..6,
+    );
+    (prop::sample::select(golden::inputs()), edits).prop_map(|(input, edits)| {
+        let mut text: Vec<char> = input.chars().collect();
+        for (at, what, other) in edits {
+            if text.is_empty() {
+                break;
+            }
+            let at = at.index(text.len());
+            match what {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, text[at]),
+                _ => text.splice(at..=at, other.chars()).for_each(drop),
+            }
+        }
+        text.into_iter().collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn no_mutated_text_panics_and_what_is_read_is_written_as_it_was(text in mutated()) {
+        for document in load("a.yaml", text.as_bytes()).unwrap_or_default() {
+            let written = write(&document.value);
+            prop_assert_eq!(one(&written), document.value, "{}", written);
+        }
+    }
+
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = load("a.yaml", &bytes);
