@@ -139,7 +139,10 @@ impl Decoder<'_> {
                 }
             }
             NodeKind::Sequence(_) => refuse("a list"),
-            NodeKind::Mapping(_) => refuse("a mapping"),
+            NodeKind::Mapping(_) => Err(Problem::syntax(
+                node.mark,
+                "a mapping cannot be a key: quote a value that begins with {{, or name a template *.hbs",
+            )),
         }
     }
 

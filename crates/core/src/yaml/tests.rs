@@ -84,6 +84,7 @@ fn refusals_name_the_place() {
         "a:\n\t- b\n",
         "a: 1\n---\nb: {c: 1, c: 2}\n",
         "a: 1\n---b: 2\n",
+        "a: {{ .Values.x }}\n",
         "a: 1\nb: b: c\n",
         "a:\n    b: 1\n  c: 2\n",
         "a: 1\nb\nc: 2\n",
