@@ -54,6 +54,6 @@ fn make() -> Result<Shared, Failure> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build()
-        .map_err(|error| failed(chain(&error)))?;
+        .map_err(|error| failed(format!("{} (is ca-certificates installed?)", chain(&error))))?;
     Ok(Shared { runtime, client })
 }

@@ -10,6 +10,7 @@ use git2::{
     RepositoryInitOptions,
 };
 
+use super::compact::compact;
 use super::http::Session;
 use super::transport::{FetchError, give_up, with_session};
 use crate::failure::Failure;
@@ -42,7 +43,7 @@ impl Mirror {
     /// `MirrorFailed` where the disk fails, or another process has held the mirror for a minute.
     pub(super) fn open(directory: &Path) -> Result<Self, Failure> {
         let lock = lock(directory)?;
-        for leftover in [beside(directory, "new"), beside(directory, "old")] {
+        for leftover in ["new", "old", "merge"].map(|extension| beside(directory, extension)) {
             remove(&leftover)?;
         }
         let repository = open_mirror(directory).or_else(|_| create(directory))?;
@@ -73,6 +74,8 @@ impl Mirror {
     /// Why the server, what it sent, or the mirror failed.
     pub(super) fn fetch(&self, session: Session, refspecs: &[String]) -> Result<(), FetchError> {
         sweep(&self.directory);
+        // The fetch does not depend on it, and where it fails the disk or a pack is bad: that is found below.
+        let _ = compact(&self.repository, &beside(&self.directory, "merge"));
         fetch(&self.repository, session, refspecs)
     }
 

@@ -5,6 +5,7 @@
 //! tells what a commit changed without reading files.
 
 mod client;
+mod compact;
 mod http;
 mod mirror;
 mod objects;

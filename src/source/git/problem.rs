@@ -50,7 +50,14 @@ fn what_to_check(credentials: &Credentials) -> &'static str {
 
 /// A request that got no answer, or only a part of one.
 pub fn broken(url: &Url, error: &reqwest::Error) -> Failure {
-    Failure::transient("SourceUnreachable", format!("{url}: {}", chain(error)))
+    let cause = chain(error);
+    let hint = if cause.contains("UnknownIssuer") {
+        "; no authority that this machine knows has signed the server's certificate: add the one that did to \
+         the machine's or the image's certificates"
+    } else {
+        ""
+    };
+    Failure::transient("SourceUnreachable", format!("{url}: {cause}{hint}"))
 }
 
 /// A server that keeps a connection open and sends nothing.

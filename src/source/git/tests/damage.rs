@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::server::Mood;
 use super::{Case, Reference, ResolveRequest, Revision, resolve};
 use crate::failure::Failure;
+use crate::source::git::compact::MAX_SMALL;
+use crate::source::tree::{GitTree, Tree as _};
 
 #[test]
 fn a_damaged_mirror_heals() {
@@ -99,4 +102,26 @@ fn a_branch_where_a_directory_of_branches_was_is_followed() {
     case.server.git(&["branch", "-D", "a/b"]);
     let commit = case.server.commit("a", "two");
     assert_eq!(case.one(Reference::Branch("a".into())).unwrap().commit, commit);
+}
+
+#[test]
+fn many_fetches_do_not_leave_many_packs() {
+    let case = Case::new();
+    let first = case.server.commit("main", "one");
+    case.main().unwrap();
+    let mirror = case.cache.path().join("mirror");
+    let reader = GitTree::open(&mirror, &first).unwrap();
+    for number in 0..MAX_SMALL {
+        case.server.commit("main", &format!("change {number}"));
+        case.main().unwrap();
+    }
+    assert_eq!(packs(&mirror).len(), MAX_SMALL + 1);
+    let last = case.server.commit("main", "last");
+    let started = Instant::now();
+    case.main().unwrap();
+    println!("timing: fetch that compacts {MAX_SMALL} packs {:?}", started.elapsed());
+    assert_eq!(packs(&mirror).len(), 2);
+    assert_eq!((case.content(&first), case.content(&last)), ("one".into(), "last".into()));
+    // One that had opened the mirror before finds its files, too.
+    assert_eq!(reader.read("app/a.yaml").unwrap().unwrap(), b"one");
 }
