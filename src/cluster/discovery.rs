@@ -109,6 +109,21 @@ impl Catalog {
         Ok(served)
     }
 
+    /// How to address a kind in whatever version is served, after another look if need be.
+    ///
+    /// # Errors
+    /// [`ClusterError::Request`] where the server does not answer.
+    pub async fn any_version(
+        &self,
+        group: &str,
+        kind: &str,
+    ) -> Result<Option<(ApiResource, Scope)>, ClusterError> {
+        if let Some(found) = self.served().any_version(group, kind) {
+            return Ok(Some(found.clone()));
+        }
+        Ok(self.refresh().await?.any_version(group, kind).cloned())
+    }
+
     /// How to address a kind, after another look if need be.
     ///
     /// # Errors

@@ -73,6 +73,15 @@ pub fn object_failure(id: &ObjectId, origin: &str, error: &kube::Error) -> Failu
     let missing_namespace = status.code == 404
         && status.details.as_ref().is_some_and(|d| d.kind == "namespaces" || d.name == id.namespace)
         && !id.namespace.is_empty();
+    // The server's answer may repeat what it refuses.
+    let text = match (id.kind.as_str(), status.code) {
+        ("Secret", 400 | 422 | 500) => {
+            "the API server refuses this Secret; its answer may hold values and is not \
+                                        shown; see `kubectl apply --dry-run=server`"
+                .to_owned()
+        }
+        _ => text,
+    };
     match status.code {
         404 if missing_namespace => Failure::transient(
             "NamespaceNotFound",

@@ -111,7 +111,7 @@ async fn drive<K>(
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let config = watcher::Config::default().labels(APPLICATION_LABEL).timeout(230).streaming_lists();
+    let config = watcher::Config::default().labels(APPLICATION_LABEL).timeout(230);
     let mut events = watcher(api, config).default_backoff().boxed();
     let id = |object: &K| ObjectId {
         cluster: cluster.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::DynamicObject;
-use kube::core::TypeMeta;
+use kube::core::{ObjectMeta, TypeMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource as _, ResourceExt as _};
@@ -25,7 +25,7 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let config = watcher::Config::default().timeout(230).streaming_lists();
+    let config = watcher::Config::default().timeout(230);
     let mut events = watcher(api, config).default_backoff().boxed();
     let mut listed = HashSet::new();
     loop {
@@ -103,7 +103,9 @@ fn decode(object: DynamicObject) -> Result<Application, serde_json::Error> {
     if let Value::Object(map) = &mut body {
         map.insert("apiVersion".into(), types.api_version.into());
         map.insert("kind".into(), types.kind.into());
-        map.insert("metadata".into(), serde_json::to_value(object.metadata)?);
+        // Who wrote which field of an Application matters to nobody here, and is most of its size.
+        let metadata = ObjectMeta { managed_fields: None, ..object.metadata };
+        map.insert("metadata".into(), serde_json::to_value(metadata)?);
     }
     serde_json::from_value(body)
 }

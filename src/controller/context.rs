@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use windlass_core::api::{AppKey, Application, ApplicationStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::Instance;
-use windlass_core::release::{Release, Snapshot};
+use windlass_core::release::{Release, RenderRecord, Snapshot};
 
 use super::application::resolve::Subscription;
 use super::mirrors::Mirrors;
@@ -23,7 +23,7 @@ use crate::cluster::apply::Applier;
 use crate::cluster::client::Clients;
 use crate::cluster::discovery::Catalog;
 use crate::cluster::store::Store;
-use crate::render::PathRead;
+use crate::failure::Failure;
 use crate::telemetry::Metrics;
 use crate::worker::Pool;
 
@@ -156,6 +156,8 @@ pub struct Memory {
     pub compared: bool,
     /// The last render that succeeded.
     pub render: Option<RenderCache>,
+    /// The last render, if it failed.
+    pub failed: Option<FailedRender>,
     /// The sources as subscribed.
     pub subscriptions: Vec<Subscription>,
     /// The status as last read or written.
@@ -164,8 +166,6 @@ pub struct Memory {
     pub attempts: u32,
     /// When each object was healed last, and how often in a row, for backing off.
     pub heals: HashMap<ObjectId, (tokio::time::Instant, u32)>,
-    /// Since when health is on its way.
-    pub progressing_since: Option<tokio::time::Instant>,
     /// When the status was written last.
     pub status_written: Option<tokio::time::Instant>,
 }
@@ -175,9 +175,9 @@ impl Memory {
     /// it left in the cluster is kept, to be taken over or pruned.
     pub fn about(&mut self, uid: Option<&String>) {
         if self.uid.as_ref() != uid {
-            let (current, stored) = (self.current.take(), self.stored.take());
+            let (current, stored, render) = (self.current.take(), self.stored.take(), self.render.take());
             let inventory = std::mem::take(&mut self.inventory);
-            *self = Self { uid: uid.cloned(), current, stored, inventory, ..Self::default() };
+            *self = Self { uid: uid.cloned(), current, stored, render, inventory, ..Self::default() };
         }
     }
 
@@ -185,20 +185,28 @@ impl Memory {
     pub fn restore(&mut self, snapshot: Snapshot) {
         self.stored = Some(snapshot.release.digest().clone());
         self.inventory = snapshot.inventory.into_iter().collect();
-        self.current = Some(Arc::new(snapshot.release));
+        let release = Arc::new(snapshot.release);
+        self.render = snapshot.render.map(|record| RenderCache { record, release: release.clone() });
+        self.current = Some(release);
     }
 }
 
 /// A render whose inputs are known, so that the same inputs need no other.
 pub struct RenderCache {
-    /// Digest of everything that the render depends on but the files.
-    pub inputs: Digest,
-    /// For each source the commit that was rendered or found to be no different, and the paths read.
-    pub sources: Vec<(String, Arc<Vec<PathRead>>)>,
-    /// The renderer of each source.
-    pub renderers: Vec<String>,
+    /// What it was made from.
+    pub record: RenderRecord,
     /// What came of it.
     pub release: Arc<Release>,
-    /// The revision of each source that was rendered.
-    pub revisions: Vec<String>,
+}
+
+/// A render that failed, which is not tried again before something changes or its time has come.
+pub struct FailedRender {
+    /// Digest of everything that the render depended on but the files.
+    pub inputs: Digest,
+    /// The commits of the sources.
+    pub commits: Vec<String>,
+    /// Why it failed.
+    pub failure: Failure,
+    /// When the same may be tried again; never by itself for a failure that lasts.
+    pub again: Option<tokio::time::Instant>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::runtime::events::{Recorder, Reporter};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use windlass_core::api::AppKey;
@@ -53,6 +53,9 @@ pub enum RunError {
     /// Two metrics have one name.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A part that should run as long as the controller ended.
+    #[error("a part of the controller ended, which is a bug in Windlass: {0}")]
+    Ended(String),
     /// The cache directory cannot be used.
     #[error("the cache directory {0} cannot be made: {1}; set --cache-dir to a place that can be written to")]
     Cache(std::path::PathBuf, std::io::Error),
@@ -126,20 +129,26 @@ pub async fn run(
         tasks.spawn(async move { Err(holder.hold(lease).await.into()) });
     }
     let loops = lead(ctx.clone(), &mut tasks).await?;
-    let result = tokio::select! {
-        () = &mut shutdown => Ok(()),
-        Some(ended) = tasks.join_next() => ended.unwrap_or(Ok(())),
-    };
+    tokio::select! {
+        () = &mut shutdown => {}
+        // Without the Lease, or without one of its loops, it ends at once and writes nothing more.
+        Some(ended) = tasks.join_next() => {
+            loops.stop();
+            return Err(match ended {
+                Ok(Err(error)) => error,
+                Ok(Ok(())) => RunError::Ended("it returned".into()),
+                Err(error) => RunError::Ended(error.to_string()),
+            });
+        }
+    }
     tracing::info!("ending");
-    loops.abort();
     // Reconciles that run may finish; each write they make is complete in itself.
-    let all = u32::try_from(ctx.config.concurrency).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(DRAIN, loops.slots.acquire_many(all)).await;
+    loops.drain(ctx.config.concurrency).await;
     tasks.abort_all();
-    if ctx.config.leader_election && result.is_ok() {
+    if ctx.config.leader_election {
         election.release().await;
     }
-    result
+    Ok(())
 }
 
 /// One Lease for each set of namespaces that is looked after, so that controllers of different namespaces
@@ -211,13 +220,23 @@ async fn serve(ctx: &Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) ->
 struct Loops {
     slots: Arc<Semaphore>,
     tasks: Vec<tokio::task::AbortHandle>,
+    /// Every reconcile stops where it stands when this becomes true.
+    stop: watch::Sender<bool>,
 }
 
 impl Loops {
-    fn abort(&self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+    /// Begins no reconcile any more, gives those that run some time, then stops them.
+    async fn drain(&self, concurrency: usize) {
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(DRAIN, self.slots.acquire_many(all)).await;
+        self.stop();
+    }
+
+    /// Stops everything at once.
+    fn stop(&self) {
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        self.stop.send_replace(true);
     }
 }
 
@@ -235,7 +254,8 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         }));
     }
     let slots = Arc::new(Semaphore::new(ctx.config.concurrency));
-    let dispatcher = dispatch(ctx.clone(), slots.clone());
+    let stop = watch::Sender::new(false);
+    let dispatcher = dispatch(ctx.clone(), slots.clone(), stop.subscribe());
     handles.push(tasks.spawn(async move {
         dispatcher.await;
         Ok(())
@@ -244,7 +264,7 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         housekeeping(ctx).await;
         Ok(())
     }));
-    Ok(Loops { slots, tasks: handles })
+    Ok(Loops { slots, tasks: handles, stop })
 }
 
 /// Claims come before the first reconcile, so that no Application takes what another one has.
@@ -253,26 +273,49 @@ async fn restore(ctx: &Context) -> Result<(), RunError> {
         let namespaces = &ctx.config.watch_namespaces;
         namespaces.is_empty() || namespaces.contains(&key.namespace)
     };
-    let mut count = 0;
-    for (key, snapshot) in ctx.store.load_all().await?.into_iter().filter(|(key, _)| ours(key)) {
-        ctx.world.claim(&key, snapshot.inventory.iter());
-        ctx.apps.memory(&key).lock().await.restore(snapshot);
-        count += 1;
+    let snapshots: Vec<_> = ctx.store.load_all().await?.into_iter().filter(|(key, _)| ours(key)).collect();
+    // What a release wants comes before what another one only had.
+    for (key, snapshot) in &snapshots {
+        ctx.world.claim(key, snapshot.inventory.iter().filter(|id| snapshot.release.get(id).is_some()));
     }
-    tracing::info!(releases = count, "restored");
+    tracing::info!(releases = snapshots.len(), "restored");
+    for (key, mut snapshot) in snapshots {
+        let refused = ctx.world.claim(&key, snapshot.inventory.iter());
+        snapshot.inventory.retain(|id| !refused.contains(id));
+        ctx.apps.memory(&key).lock().await.restore(snapshot);
+    }
     Ok(())
 }
 
-async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>) {
+async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>, stop: watch::Receiver<bool>) {
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (key, trigger) = ctx.queue.next().await;
-        let ctx = ctx.clone();
+        let (running, mut stop) = (Running { ctx: ctx.clone(), key }, stop.clone());
         tokio::spawn(async move {
-            one(&ctx, &key, trigger).await;
-            ctx.queue.done(&key);
-            drop(slot);
+            tokio::select! {
+                () = one(&running.ctx, &running.key, trigger) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            drop((running, slot));
         });
+    }
+}
+
+/// A reconcile that runs: its end is told even if it panics, or the Application would never be looked at
+/// again.
+struct Running {
+    ctx: Arc<Context>,
+    key: AppKey,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(app = %self.key, "a reconcile panicked, which is a bug in Windlass");
+            self.ctx.queue.after(self.key.clone(), Duration::from_secs(60));
+        }
+        self.ctx.queue.done(&self.key);
     }
 }
 
@@ -310,7 +353,7 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
 /// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
 fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
     ctx.world.want(key, BTreeSet::new());
-    ctx.world.unclaim(key, memory.inventory.iter());
+    ctx.world.unclaim_all(key);
     *memory = Memory::default();
     ctx.views.remove(key);
     ctx.apps.forget(key);

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use windlass_core::api;
 use windlass_core::release::Origin;
+pub use windlass_core::release::PathRead;
 
 pub use source::render;
 
@@ -104,14 +105,4 @@ pub struct RenderedObject {
     pub body: serde_json::Value,
     /// Where it came from.
     pub origin: Origin,
-}
-
-/// A path that a render looked at.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PathRead {
-    /// Path relative to the root of the tree; `.` is the root.
-    pub path: String,
-    /// Object id of the blob or tree there, `None` where there was nothing.
-    pub id: Option<String>,
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use windlass_core::plan::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
+use windlass_core::object::Gvk;
+use windlass_core::plan::{Admission, Candidate, Kinds as _, Limits, Violation, ViolationReason, admit};
 use windlass_core::release::Release;
 
-use super::render::{NewRender, Rendered};
+use super::render::Rendered;
 use super::{Scope, Step};
 use crate::cluster::discovery::Served;
+use crate::cluster::error::ClusterError;
 use crate::controller::context::{Memory, RenderCache};
 use crate::failure::Failure;
 
@@ -21,45 +23,38 @@ pub async fn check(scope: &Scope<'_>, memory: &mut Memory, rendered: Step<Render
         Step::Fresh(Rendered::Same(release)) => return Step::Fresh(release),
         Step::Fresh(Rendered::New(new)) => new,
     };
-    let mut result = with_kinds(scope, &new, &scope.ctx.catalog.served());
-    let unknown = |v: &Violation| v.reason == ViolationReason::UnknownKind;
-    if result.as_ref().is_err_and(|violations| violations.iter().any(unknown)) {
-        // The kind may have been installed since the last look.
-        match scope.ctx.catalog.refresh().await {
-            Ok(served) => result = with_kinds(scope, &new, &served),
-            Err(error) => return Step::Held(Failure::transient("ApiServerUnavailable", error.to_string())),
-        }
-    }
-    match result {
+    let served = match served(scope, &new.candidates).await {
+        Ok(served) => served,
+        Err(error) => return Step::Held(Failure::transient("ApiServerUnavailable", error.to_string())),
+    };
+    let admission = Admission {
+        kinds: served.as_ref(),
+        cluster: &scope.ctx.cluster,
+        namespace: scope.destination(),
+        owner: Some((&scope.ctx.instance, scope.key)),
+        allow_empty: scope.app.spec.sync.allow_empty,
+        limits: Limits::default(),
+    };
+    match admit(new.revision, new.candidates, &admission) {
         Ok(release) => {
             let release = Arc::new(release);
-            memory.render = Some(RenderCache {
-                inputs: new.inputs,
-                sources: new.sources,
-                renderers: new.renderers,
-                revisions: new.revisions,
-                release: release.clone(),
-            });
+            memory.render = Some(RenderCache { record: new.record, release: release.clone() });
             Step::Fresh(release)
         }
         Err(violations) => Step::Held(failure(&violations)),
     }
 }
 
-fn with_kinds(scope: &Scope<'_>, new: &NewRender, served: &Served) -> Result<Release, Vec<Violation>> {
-    let candidates: Vec<Candidate> = new.candidates.clone();
-    admit(
-        new.revision.clone(),
-        candidates,
-        &Admission {
-            kinds: served,
-            cluster: &scope.ctx.cluster,
-            namespace: scope.destination(),
-            owner: Some((&scope.ctx.instance, scope.key)),
-            allow_empty: scope.app.spec.sync.allow_empty,
-            limits: Limits::default(),
-        },
-    )
+/// What the API server serves; looked up again where a candidate's kind is missing, since it may have been
+/// installed since the last look.
+async fn served(scope: &Scope<'_>, candidates: &[Candidate]) -> Result<Arc<Served>, ClusterError> {
+    let served = scope.ctx.catalog.served();
+    let text = |candidate: &Candidate, field: &str| candidate.body.get(field)?.as_str().map(str::to_owned);
+    let unknown = |candidate: &Candidate| match (text(candidate, "apiVersion"), text(candidate, "kind")) {
+        (Some(version), Some(kind)) => served.scope(&Gvk::new(&version, &kind)).is_none(),
+        _ => false,
+    };
+    if candidates.iter().any(unknown) { scope.ctx.catalog.refresh().await } else { Ok(served) }
 }
 
 /// One failure for all violations.

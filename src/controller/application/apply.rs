@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use kube::discovery::ApiResource;
-use windlass_core::api::HealthStatus;
+use windlass_core::health::Health;
 use windlass_core::object::{Gvk, ObjectId};
 use windlass_core::plan::{
     Action, Applied as AppliedRecord, CRD_TIER, Conflict, Input, Ownership, Scope as KindScope, Verb,
@@ -17,8 +17,8 @@ use windlass_core::plan::{
 use windlass_core::release::{Release, ReleaseObject};
 
 use super::Scope;
-use super::begin::Begun;
-use crate::cluster::error::{object_failure, words};
+use super::begin::{Begun, store};
+use crate::cluster::error::{ClusterError, object_failure, words};
 use crate::cluster::watch::health_of;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -84,6 +84,13 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
             scope.ctx.world.forget(id);
         }
         scope.ctx.world.unclaim(scope.key, forgotten.iter());
+        // A claim that outlived its object would stand in another Application's way after a restart. If this
+        // fails, the next release stores the inventory again.
+        if !forgotten.is_empty()
+            && let Err(error) = store(scope, memory, &release, &memory.inventory).await
+        {
+            tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
+        }
     }
     Outcome { begun, done, errors }
 }
@@ -153,8 +160,7 @@ async fn owner_conflict(
     resource: &(ApiResource, KindScope),
 ) -> Result<Option<String>, kube::Error> {
     let Some(meta) = scope.ctx.applier.metadata(resource, id).await? else { return Ok(None) };
-    let health = windlass_core::health::Health { status: HealthStatus::Unknown, message: String::new() };
-    let ownership = scope.ctx.world.observation(id, &meta, health).ownership;
+    let ownership = scope.ctx.world.observation(id, &meta, Health::missing()).ownership;
     let namespaces = &scope.ctx.config.watch_namespaces;
     let input = Input {
         app: scope.key,
@@ -200,14 +206,15 @@ pub(super) async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, 
     if scope.ctx.world.is_wanted(id) {
         return Ok(false);
     }
-    let served = scope.ctx.catalog.served();
-    let Some(resource) = served.any_version(&id.group, &id.kind) else { return Ok(false) };
+    let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
+    let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
+    // A kind that is not served any more has no objects.
+    let Some(resource) = &found else { return Ok(false) };
     let failure = |error: kube::Error| object_failure(id, "", &error);
     let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else {
         return Ok(false);
     };
-    let health = windlass_core::health::Health { status: HealthStatus::Unknown, message: String::new() };
-    let live = scope.ctx.world.observation(id, &meta, health);
+    let live = scope.ctx.world.observation(id, &meta, Health::missing());
     if live.ownership != Ownership::App(scope.key.clone()) || live.keep {
         return Ok(false);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use windlass_core::api::{
     HealthState, HealthStatus, MAX_UNHEALTHY, Resources, SyncStatus, UnhealthyObject, bounded_message,
 };
@@ -36,7 +37,7 @@ pub struct Assessed {
 }
 
 /// Judges sync and health of a release from what is known of the cluster.
-pub fn judge(scope: &Scope<'_>, memory: &mut Memory, outcome: Outcome) -> Assessed {
+pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let (objects, fields) = objects(scope, &outcome);
     let failure = first_failure(&outcome);
     let synced =
@@ -132,14 +133,22 @@ fn joined<'a>(reason: &str, messages: impl Iterator<Item = &'a str>, transient: 
     Failure { reason: reason.to_owned(), message: text, transient }
 }
 
-/// Health that is on its way for too long has failed; gives the time that is left.
-fn time_out(scope: &Scope<'_>, memory: &mut Memory, health: &mut HealthState) -> Option<Duration> {
+/// Health that is on its way for too long has failed; gives the time that is left. The time runs since the
+/// Application was ready last or since its release began, whichever is later, so a restart changes nothing.
+fn time_out(scope: &Scope<'_>, memory: &Memory, health: &mut HealthState) -> Option<Duration> {
     if !matches!(health.status, HealthStatus::Progressing | HealthStatus::Missing) {
-        memory.progressing_since = None;
         return None;
     }
     let timeout = scope.app.spec.health.timeout.get();
-    let waited = memory.progressing_since.get_or_insert_with(tokio::time::Instant::now).elapsed();
+    let status = memory.status.as_ref();
+    let unready =
+        status.and_then(|s| s.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "False"));
+    let release = status.and_then(|s| s.next.as_ref().or(s.stable.as_ref()));
+    let since = [unready.map(|c| c.last_transition_time.0), release.map(|release| release.since.0)];
+    let since = unready.and(since.into_iter().flatten().max());
+    let waited = since.map_or(Duration::ZERO, |since| {
+        Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()
+    });
     if waited < timeout {
         return Some(timeout - waited);
     }

@@ -41,38 +41,95 @@ pub async fn release(
     memory: &mut Memory,
     planned: Planned,
 ) -> Result<Begun, ClusterError> {
-    let Planned { release, mut plan, failures, heal_later } = planned;
+    let Planned { release, plan, failures, heal_later } = planned;
     let started = Timestamp::now();
-    let Some(release) = release else {
-        return Ok(Begun { release: None, plan, failures, new_release: false, heal_later, started });
-    };
-    let conflicting: BTreeSet<_> = plan.conflicts.iter().map(|c| c.id.clone()).collect();
-    let wanted: Vec<_> = release.ids().iter().filter(|id| !conflicting.contains(id)).cloned().collect();
-    let refused = scope.ctx.world.claim(scope.key, wanted.iter());
-    scope.ctx.world.want(scope.key, conflicting.iter().chain(&refused).cloned().collect());
-    refuse(&mut plan, refused);
+    let mut begun = Begun { release, plan, failures, new_release: false, heal_later, started };
+    let Some(release) = begun.release.clone() else { return Ok(begun) };
+    let inventory = claim(scope, memory, &release, &mut begun.plan);
     let stable = memory.status.as_ref().and_then(|status| status.stable.as_ref());
-    let new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
-    let inventory: BTreeSet<_> = memory.inventory.iter().cloned().chain(wanted).collect();
+    begun.new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
     let unstored =
         memory.stored.as_ref() != Some(release.digest()) || inventory.len() > memory.inventory.len();
-    if !plan.is_empty() || unstored {
-        ensure_finalizer(scope).await?;
-        if unstored {
-            let snapshot = Snapshot {
-                release: Release::clone(&release),
-                inventory: inventory.iter().cloned().collect(),
-            };
-            scope.ctx.store.save(scope.key, &snapshot).await?;
-            memory.stored = Some(release.digest().clone());
-            memory.inventory = inventory;
-        }
-        if new_release && !plan.is_empty() {
-            announce(scope, memory, &release, started).await?;
-        }
+    if begun.plan.is_empty() && !unstored {
+        memory.current = Some(release);
+        return Ok(begun);
+    }
+    if let Err(error) = prepare(scope, memory, &release, &inventory, unstored).await {
+        let unborn: Vec<_> = inventory.difference(&memory.inventory).cloned().collect();
+        scope.ctx.world.unclaim(scope.key, unborn.iter());
+        let ClusterError::Stored(message) = error else { return Err(error) };
+        // Nothing may be applied that is not stored.
+        begun.plan = Plan::default();
+        begun.release.clone_from(&memory.current);
+        begun.failures.insert(0, Failure::permanent("ReleaseNotStored", message));
+        return Ok(begun);
     }
     memory.current = Some(release.clone());
-    Ok(Begun { release: Some(release), plan, failures, new_release, heal_later, started })
+    if begun.new_release && !begun.plan.is_empty() {
+        announce(scope, memory, &release, started).await?;
+    }
+    Ok(begun)
+}
+
+/// Claims what the release wants, leaves out of the plan what others have, and gives the inventory: what
+/// there was and what is new.
+fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut Plan) -> BTreeSet<ObjectId> {
+    let world = &scope.ctx.world;
+    let conflicting: BTreeSet<_> = plan.conflicts.iter().map(|c| c.id.clone()).collect();
+    let mut wanted: BTreeSet<_> =
+        release.ids().iter().filter(|id| !conflicting.contains(id)).cloned().collect();
+    let refused = world.claim(scope.key, wanted.iter());
+    wanted.retain(|id| !refused.contains(id));
+    refuse(plan, refused);
+    // What another Application waits for is handed over at once, whatever else is held back.
+    let given: Vec<_> = memory
+        .inventory
+        .iter()
+        .filter(|id| release.get(id).is_none() && world.is_wanted(id))
+        .cloned()
+        .collect();
+    for id in &given {
+        memory.inventory.remove(id);
+    }
+    world.unclaim(scope.key, given.iter());
+    for tier in &mut plan.prunes {
+        tier.retain(|action| !given.contains(&action.id));
+    }
+    plan.prunes.retain(|tier| !tier.is_empty());
+    memory.inventory.iter().cloned().chain(wanted).collect()
+}
+
+/// Stores what must be stored before the first write.
+async fn prepare(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    release: &Release,
+    inventory: &BTreeSet<ObjectId>,
+    unstored: bool,
+) -> Result<(), ClusterError> {
+    ensure_finalizer(scope).await?;
+    if unstored {
+        store(scope, memory, release, inventory).await?;
+        memory.stored = Some(release.digest().clone());
+        memory.inventory.clone_from(inventory);
+    }
+    Ok(())
+}
+
+/// Stores the snapshot of a release.
+pub(super) async fn store(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    release: &Release,
+    inventory: &BTreeSet<ObjectId>,
+) -> Result<(), ClusterError> {
+    let rendered = memory.render.as_ref().filter(|cache| cache.release.digest() == release.digest());
+    let snapshot = Snapshot {
+        release: Release::clone(release),
+        inventory: inventory.iter().cloned().collect(),
+        render: rendered.map(|cache| cache.record.clone()),
+    };
+    scope.ctx.store.save(scope.key, &snapshot).await
 }
 
 /// Takes objects out of the plan that another Application claimed since it was made.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use windlass_core::api::{DeletionPolicy, FINALIZER};
+use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{TIERS, tier};
+use windlass_core::plan::{Ownership, TIERS, tier};
 
 use super::apply::prune_one;
 use super::{Scope, back_off, conditions, record};
@@ -26,9 +27,6 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
     let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|f| f == FINALIZER) {
         return Ok(None);
-    }
-    if scope.ctx.catalog.refresh().await.is_err() {
-        return Ok(Some(back_off(memory.attempts)));
     }
     let result = match scope.app.spec.deletion_policy {
         DeletionPolicy::Prune => prune(scope, memory).await,
@@ -53,7 +51,7 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
         Err(error) if error.is_conflict() => return Ok(Some(Duration::from_millis(100))),
         other => drop(other?),
     }
-    scope.ctx.world.unclaim(scope.key, memory.inventory.iter());
+    scope.ctx.world.unclaim_all(scope.key);
     tracing::info!(app = %scope.key, objects = memory.inventory.len(), "deleted");
     *memory = Memory::default();
     Ok(None)
@@ -85,11 +83,19 @@ async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Fai
 }
 
 async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
-    let served = scope.ctx.catalog.served();
-    let served = &served;
     each(scope, memory.inventory.iter().collect(), |id| async move {
-        let Some(resource) = served.any_version(&id.group, &id.kind) else { return Ok(false) };
-        scope.ctx.applier.release(resource, id).await.map_err(|error| object_failure(id, "", &error))?;
+        let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
+        let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
+        let Some(resource) = &found else { return Ok(false) };
+        let failure = |error: kube::Error| object_failure(id, "", &error);
+        let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else {
+            return Ok(false);
+        };
+        if scope.ctx.world.observation(id, &meta, Health::missing()).ownership
+            == Ownership::App(scope.key.clone())
+        {
+            scope.ctx.applier.release(resource, id).await.map_err(failure)?;
+        }
         Ok(false)
     })
     .await?;

@@ -75,11 +75,10 @@ pub async fn reconcile(
     memory: &mut Memory,
     trigger: Trigger,
 ) -> Result<Option<Duration>, ClusterError> {
-    let mut scope = Scope { ctx, key, request: open_request(&app), app, trigger };
-    memory.about(scope.app.metadata.uid.as_ref());
-    if memory.status.is_none() {
-        memory.status = Some(scope.app.status.clone().unwrap_or_default());
-    }
+    memory.about(app.metadata.uid.as_ref());
+    let status = memory.status.get_or_insert_with(|| app.status.clone().unwrap_or_default());
+    let request = open_request(&app, status.handled_request.as_deref());
+    let mut scope = Scope { ctx, key, request, app, trigger };
     if scope.app.metadata.deletion_timestamp.is_some() {
         return delete::objects(&scope, memory).await;
     }
@@ -97,10 +96,9 @@ pub async fn reconcile(
 }
 
 /// The request that the annotation holds, unless it was carried out already or makes no sense.
-fn open_request(app: &Application) -> Option<Request> {
+fn open_request(app: &Application, handled: Option<&str>) -> Option<Request> {
     let text = app.metadata.annotations.as_ref()?.get(REQUEST_ANNOTATION)?;
     let request: Request = serde_json::from_str(text).ok()?;
-    let handled = app.status.as_ref().and_then(|status| status.handled_request.as_deref());
     (request.id.len() <= 64 && handled != Some(request.id.as_str())).then_some(request)
 }
 

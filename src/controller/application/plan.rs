@@ -1,10 +1,10 @@
 //! Stage 4: what to do.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::api::{Action, SyncMode};
+use windlass_core::api::{Action, Adopt, SyncMode};
 use windlass_core::plan::{Applied, Input, Plan, Verb, combined_fields, decide};
 use windlass_core::release::Release;
 
@@ -41,6 +41,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
         }
     };
     let Some(release) = release else {
+        scope.ctx.world.want(scope.key, BTreeSet::new());
         return Planned { release: None, plan: Plan::default(), failures, heal_later: None };
     };
     if let Err(failure) = watch_kinds(scope, memory, &release).await {
@@ -63,7 +64,10 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
             !namespaces.is_empty() && !namespaces.contains(&key.namespace)
         },
     });
-    world.want(scope.key, plan.conflicts.iter().map(|conflict| conflict.id.clone()).collect());
+    let adopts = scope.app.spec.sync.adopt != Adopt::Never;
+    let wanted = plan.conflicts.iter().map(|conflict| &conflict.id);
+    let wanted = wanted.filter(|id| adopts && world.claimed_by_other(id, scope.key).is_some());
+    world.want(scope.key, wanted.cloned().collect());
     let heal_later = put_off_heals(memory, &mut plan);
     Planned { release: Some(release), plan, failures, heal_later }
 }
@@ -88,8 +92,9 @@ fn effective(
 
 fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
     scope.request.as_ref().is_some_and(|request| {
+        let named = request.revision.as_deref().unwrap_or_default();
         request.action == Action::AllowPrune
-            && request.revision.as_deref().is_some_and(|r| !r.is_empty() && release.revision().contains(r))
+            && (named == release.revision() || release.revision().split([',', '@']).any(|part| part == named))
     })
 }
 
@@ -121,16 +126,16 @@ fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Relea
     };
     let observed: Vec<_> =
         stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
-    if combined_fields(observed.iter().map(|(id, fields)| (*id, fields.as_ref()))) != stable.fields {
-        tracing::info!(app = %scope.key, "objects differ from when this Application was last looked after");
-        return;
-    }
+    let as_left =
+        combined_fields(observed.iter().map(|(id, fields)| (*id, fields.as_ref()))) == stable.fields;
     for (id, fields) in observed {
         if let Some(digest) = stored.object_digest(id) {
+            // No fields differ from whatever is observed: then each is healed, or told where that is off.
+            let fields = if as_left { fields } else { None };
             world.trust(id, Applied { digest: digest.clone(), fields });
         }
     }
-    tracing::debug!(app = %scope.key, objects = release.len(), "found as it was left");
+    tracing::debug!(app = %scope.key, objects = release.len(), as_left, "compared with what was left");
 }
 
 /// Takes heals out of the plan that come too soon after the last one of the same object, and gives the

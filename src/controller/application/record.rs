@@ -1,6 +1,7 @@
 //! Stage 8: tells what was found and done: status, Events, metrics, the picture for people. Writes only
 //! what changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub async fn status(
     if status != before && only_display_differs(&before, &status) && too_soon {
         again.push(Some(DISPLAY_PAUSE));
     } else {
-        publish_events(scope, &assessed).await;
+        publish_events(scope, &before, &assessed).await;
         write(scope, memory, status).await?;
     }
     let mut shown = Application::clone(&scope.app);
@@ -60,6 +61,7 @@ pub async fn status(
 /// Tells that nothing is done for a suspended Application.
 pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
+    scope.ctx.world.want(scope.key, BTreeSet::new());
     conditions::suspended(&mut status, scope.app.metadata.generation);
     handled(scope.request.as_ref(), &mut status);
     write(scope, memory, status).await?;
@@ -101,12 +103,12 @@ fn next_status(
     status.health = assessed.health.clone();
     status.resources = assessed.resources.clone();
     if let Some(cache) = &memory.render {
-        let sources = scope.app.spec.sources.iter().zip(cache.revisions.iter().zip(&cache.renderers));
+        let sources = scope.app.spec.sources.iter().zip(&cache.record.sources);
         status.sources = sources
-            .map(|(source, (revision, renderer))| SourceState {
+            .map(|(source, record)| SourceState {
                 name: source.name.clone(),
-                revision: revision.clone(),
-                renderer: renderer.clone(),
+                revision: record.revision.clone(),
+                renderer: record.renderer.clone(),
             })
             .collect();
     }
@@ -177,12 +179,14 @@ fn summary(assessed: &Assessed) -> String {
     if words.is_empty() { "nothing to change".into() } else { words.join(", ") }
 }
 
-async fn publish_events(scope: &Scope<'_>, assessed: &Assessed) {
+async fn publish_events(scope: &Scope<'_>, before: &ApplicationStatus, assessed: &Assessed) {
     let begun = &assessed.outcome.begun;
     let revision = begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
-    let old = scope.app.status.as_ref().and_then(|s| s.conditions.iter().find(|c| c.type_ == "Ready"));
+    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
     let event = if let Some(failure) = &assessed.failure {
-        if old.is_some_and(|c| c.reason == failure.reason && c.message.contains(&failure.message)) {
+        // The condition may have been cut; its beginning tells as well.
+        let told: String = failure.message.chars().take(200).collect();
+        if old.is_some_and(|c| c.reason == failure.reason && c.message.starts_with(&told)) {
             return;
         }
         (EventType::Warning, failure.reason.clone(), failure.message.clone())
@@ -251,6 +255,7 @@ pub async fn write(
                 // The specification that this reconcile is about stays the one it began with.
                 let mut seen = Application::clone(&scope.app);
                 seen.metadata = stored.metadata;
+                seen.metadata.managed_fields = None;
                 seen.metadata.generation = scope.app.metadata.generation;
                 seen.status = stored.status;
                 scope.app = Arc::new(seen);

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
+use windlass_core::api::bounded_message;
 use windlass_core::object::Digest;
 use windlass_core::plan::Candidate;
-use windlass_core::release::Release;
+use windlass_core::release::{Release, RenderRecord, SourceRecord};
 
 use super::resolve::ResolvedSource;
-use super::{Scope, Step};
-use crate::controller::context::Memory;
-use crate::render::{Context as RenderContext, Files, PathRead, RenderRequest, SourceInput};
+use super::{Scope, Step, back_off};
+use crate::controller::context::{FailedRender, Memory};
+use crate::failure::Failure;
+use crate::render::{Context as RenderContext, Files, RenderRequest, SourceInput};
 use crate::source::git::Revision;
 
 /// How long a render may take.
@@ -31,17 +34,11 @@ pub struct NewRender {
     pub candidates: Vec<Candidate>,
     /// The revisions of the sources, joined for people.
     pub revision: String,
-    /// The revision of each source.
-    pub revisions: Vec<String>,
-    /// Digest of everything that the render depended on but the files.
-    pub inputs: Digest,
-    /// For each source its commit and the paths that were read.
-    pub sources: Vec<(String, Arc<Vec<PathRead>>)>,
-    /// The renderer of each source.
-    pub renderers: Vec<String>,
+    /// What they were made from.
+    pub record: RenderRecord,
 }
 
-/// Renders the resolved sources in a worker.
+/// Renders the resolved sources in a worker, unless the same was rendered before.
 pub async fn release(
     scope: &Scope<'_>,
     memory: &mut Memory,
@@ -52,66 +49,109 @@ pub async fn release(
         Step::Held(failure) => return Step::Held(failure),
     };
     let inputs = inputs(scope, &resolved);
-    if let Some(release) = unchanged(memory, &resolved, &inputs).await {
+    if let Some(release) = unchanged(scope, memory, &resolved, &inputs).await {
         return Step::Fresh(Rendered::Same(release));
+    }
+    if let Some(failure) = failed_before(scope, memory, &resolved, &inputs) {
+        return Step::Held(failure);
+    }
+    // A commit that comes while this renders is news, whatever the last render read.
+    for source in &resolved {
+        source.mirror.set_reads(scope.key, &source.name, None);
     }
     let timer = scope.ctx.metrics.worker_seconds.with_label_values(&["render"]).start_timer();
     let result = scope.ctx.pool.render(request(scope, &resolved), DEADLINE).await;
     timer.observe_duration();
     let label = result.as_ref().err().map_or("ok", |failure| failure.reason.as_str());
     scope.ctx.metrics.renders.with_label_values(&[label]).inc();
-    let rendered = match result {
-        Ok(rendered) => rendered,
-        Err(failure) => {
-            for source in &resolved {
-                source.mirror.set_reads(scope.key, &source.name, None);
-                if failure.reason == "MirrorFailed" {
-                    source.mirror.suspect();
-                }
-            }
-            return Step::Held(failure);
+    match result {
+        Ok(rendered) => {
+            memory.failed = None;
+            Step::Fresh(Rendered::New(new_render(scope, &resolved, inputs, rendered)))
         }
-    };
-    let mut new = NewRender {
-        candidates: Vec::new(),
-        revision: String::new(),
-        revisions: resolved.iter().map(|source| display(&source.revision)).collect(),
-        inputs,
-        sources: Vec::new(),
-        renderers: Vec::new(),
-    };
-    new.revision = new.revisions.join(",");
+        Err(failure) => {
+            if failure.reason == "MirrorFailed" {
+                resolved.iter().for_each(|source| source.mirror.suspect());
+            }
+            let pause = failure.transient.then(|| back_off(memory.attempts));
+            memory.failed = Some(FailedRender {
+                inputs,
+                commits: commits(&resolved),
+                failure: failure.clone(),
+                again: pause.map(|pause| Instant::now() + pause),
+            });
+            Step::Held(failure)
+        }
+    }
+}
+
+fn new_render(
+    scope: &Scope<'_>,
+    resolved: &[ResolvedSource],
+    inputs: Digest,
+    rendered: crate::render::Rendered,
+) -> NewRender {
+    let mut candidates = Vec::new();
+    let mut sources = Vec::new();
     for (source, rendered) in resolved.iter().zip(rendered.sources) {
         let reads = Arc::new(rendered.reads);
         source.mirror.set_reads(scope.key, &source.name, Some(reads.clone()));
-        new.sources.push((source.revision.commit.clone(), reads));
-        new.renderers.push(rendered.renderer);
+        sources.push(SourceRecord {
+            revision: display(&source.revision),
+            commit: source.revision.commit.clone(),
+            renderer: rendered.renderer,
+            reads,
+        });
         let objects = rendered.objects.into_iter();
-        new.candidates.extend(objects.map(|o| Candidate { body: o.body, origin: o.origin }));
+        candidates.extend(objects.map(|o| Candidate { body: o.body, origin: o.origin }));
     }
-    Step::Fresh(Rendered::New(new))
+    let revisions: Vec<_> = sources.iter().map(|source| source.revision.as_str()).collect();
+    let revision = bounded_message(&revisions.join(","));
+    NewRender { candidates, revision, record: RenderRecord { inputs, sources } }
+}
+
+fn commits(resolved: &[ResolvedSource]) -> Vec<String> {
+    resolved.iter().map(|source| source.revision.commit.clone()).collect()
 }
 
 /// The release of the last render, if every input is the same: the specification, and of each source either
 /// the commit or all paths that were read.
 async fn unchanged(
+    scope: &Scope<'_>,
     memory: &mut Memory,
     resolved: &[ResolvedSource],
     inputs: &Digest,
 ) -> Option<Arc<Release>> {
-    let cache = memory.render.as_mut().filter(|cache| cache.inputs == *inputs)?;
-    if cache.sources.len() != resolved.len() {
+    let cache = memory.render.as_mut().filter(|cache| cache.record.inputs == *inputs)?;
+    if cache.record.sources.len() != resolved.len() {
         return None;
     }
-    for (source, (commit, reads)) in resolved.iter().zip(&mut cache.sources) {
-        if *commit != source.revision.commit {
-            if !source.mirror.unchanged(&source.revision.commit, reads).await {
+    for (source, record) in resolved.iter().zip(&mut cache.record.sources) {
+        if record.commit != source.revision.commit {
+            if !source.mirror.unchanged(&source.revision.commit, &record.reads).await {
                 return None;
             }
-            commit.clone_from(&source.revision.commit);
+            record.commit.clone_from(&source.revision.commit);
         }
     }
+    for (source, record) in resolved.iter().zip(&cache.record.sources) {
+        source.mirror.set_reads(scope.key, &source.name, Some(record.reads.clone()));
+    }
     Some(cache.release.clone())
+}
+
+/// The failure of the last render, if the same would be rendered again, its time has not come and no person
+/// asks for it: an object that drifts must not wait for a template that fails.
+fn failed_before(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    resolved: &[ResolvedSource],
+    inputs: &Digest,
+) -> Option<Failure> {
+    let failed = memory.failed.as_ref().filter(|_| !scope.wants_fresh())?;
+    let same = failed.inputs == *inputs && failed.commits == commits(resolved);
+    let due = failed.again.is_some_and(|again| Instant::now() >= again);
+    (same && !due).then(|| failed.failure.clone())
 }
 
 fn inputs(scope: &Scope<'_>, resolved: &[ResolvedSource]) -> Digest {

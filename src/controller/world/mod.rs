@@ -124,6 +124,7 @@ impl World {
                 if state.claims.get(id) == Some(app) {
                     state.claims.remove(id);
                     state.applied.remove(id);
+                    state.left.remove(id);
                     let waiting = state.wanting.iter().filter(|(_, ids)| ids.contains(id));
                     wanting.extend(waiting.map(|(key, _)| key.clone()));
                 }
@@ -133,6 +134,15 @@ impl World {
         for key in wanting {
             self.queue.trigger(key, Trigger::Event);
         }
+    }
+
+    /// Ends every claim of `app`.
+    pub fn unclaim_all(&self, app: &AppKey) {
+        let claimed = |state: &mut State| {
+            let ids = state.claims.iter().filter(|(_, owner)| *owner == app);
+            ids.map(|(id, _)| id.clone()).collect::<Vec<_>>()
+        };
+        self.unclaim(app, self.with(claimed).iter());
     }
 
     /// Whether the watches of all these kinds have shown everything that exists.

@@ -182,6 +182,16 @@ fn one(
         Scope::Namespaced if object.namespace().is_none() => object.set_namespace(Some(admission.namespace)),
         Scope::Namespaced => {}
     }
+    // The API server's refusal of such a value would repeat it.
+    if gvk.group.is_empty() && gvk.kind == "Secret" {
+        for field in ["data", "stringData"] {
+            let entries = object.body().get(field).and_then(Value::as_object);
+            if let Some((key, _)) = entries.into_iter().flatten().find(|(_, value)| !value.is_string()) {
+                let message = format!("{origin}: {label}: {field}.{key} is not a string; quote it");
+                return Err(violation(ViolationReason::InvalidObject, message));
+            }
+        }
+    }
     let id = object.id(admission.cluster);
     if let Some((instance, app)) = admission.owner {
         instance.stamp(app, &id, &mut object);

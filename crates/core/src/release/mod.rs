@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{Cluster, Digest, Object, ObjectId};
 
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{RenderRecord, Snapshot, SnapshotError, SourceRecord};
 
 /// Where an object came from, so that an error can name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,16 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
+}
+
+/// A path that a render looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathRead {
+    /// Path relative to the root of the source's tree; `.` is the root.
+    pub path: String,
+    /// Object id of the blob or tree there, `None` where there was nothing.
+    pub id: Option<String>,
 }
 
 /// An object of a release.
@@ -109,11 +119,5 @@ impl Release {
     /// The digest of an object.
     pub fn object_digest(&self, id: &ObjectId) -> Option<&Digest> {
         self.digests.get(self.ids.binary_search(id).ok()?)
-    }
-
-    /// The same objects under another revision: a commit that renders to the same bytes.
-    pub fn with_revision(mut self, revision: String) -> Self {
-        self.revision = revision;
-        self
     }
 }

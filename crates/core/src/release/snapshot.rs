@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Release, ReleaseObject};
-use crate::object::{Cluster, ObjectId};
+use super::{PathRead, Release, ReleaseObject};
+use crate::object::{Cluster, Digest, ObjectId};
 
 /// What is stored before the first write of a release: enough to go on healing and to prune without Git.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +13,33 @@ pub struct Snapshot {
     /// Everything that may exist because of this Application: the objects of this release and of those
     /// before it that are not pruned yet.
     pub inventory: Vec<ObjectId>,
+    /// What the release was rendered from, so that a restarted controller need not render it again and a
+    /// commit that touches nothing of it stays no reason to.
+    pub render: Option<RenderRecord>,
+}
+
+/// What a release was rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderRecord {
+    /// Digest of everything that the render depended on but the files.
+    pub inputs: Digest,
+    /// The sources, in the order of the Application.
+    pub sources: Vec<SourceRecord>,
+}
+
+/// What one source of a release was rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceRecord {
+    /// The revision that was rendered, for people.
+    pub revision: String,
+    /// The commit that was rendered, or found to be no different.
+    pub commit: String,
+    /// The renderer that was used.
+    pub renderer: String,
+    /// Every path that was looked at.
+    pub reads: Arc<Vec<PathRead>>,
 }
 
 /// Why stored bytes are not a snapshot.
@@ -33,6 +62,8 @@ struct Stored {
     cluster: Cluster,
     objects: Vec<ReleaseObject>,
     inventory: Vec<ObjectId>,
+    #[serde(default)]
+    render: Option<RenderRecord>,
 }
 
 impl Snapshot {
@@ -47,6 +78,7 @@ impl Snapshot {
             cluster: self.release.cluster.clone(),
             objects: self.release.objects.clone(),
             inventory: self.inventory.clone(),
+            render: self.render.clone(),
         })?)
     }
 
@@ -62,6 +94,7 @@ impl Snapshot {
         Ok(Self {
             release: Release::new(stored.revision, stored.cluster, stored.objects),
             inventory: stored.inventory,
+            render: stored.render,
         })
     }
 }

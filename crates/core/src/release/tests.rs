@@ -28,7 +28,13 @@ fn a_snapshot_reads_back_as_it_was() {
     let release = release(vec![object("a", "1"), object("b", "2")]);
     let mut inventory = release.ids().to_vec();
     inventory.push(object("gone", "").object.id(&Cluster::default()));
-    let snapshot = Snapshot { release, inventory };
+    let reads =
+        vec![PathRead { path: "app".into(), id: Some("1a".into()) }, PathRead { path: "x".into(), id: None }];
+    let reads = std::sync::Arc::new(reads);
+    let (revision, commit, renderer) = ("main@1".into(), "1".into(), "plain".into());
+    let sources = vec![SourceRecord { revision, commit, renderer, reads }];
+    let render = Some(RenderRecord { inputs: Digest::of_bytes(b"i"), sources });
+    let snapshot = Snapshot { release, inventory, render };
     assert_eq!(Snapshot::decode(&snapshot.encode().unwrap()).unwrap(), snapshot);
 }
 
