@@ -14,15 +14,15 @@ use super::error::Fault;
 pub(super) const PRINT: &str = " print";
 /// Fails unless its argument exists.
 pub(super) const CHECK: &str = " check";
-/// Charges its argument, a number of steps.
+/// Charges its first argument, a number of steps, and the handling of the others.
 pub(super) const STEP: &str = " step";
 
 /// Bytes that count as one step.
-const STEP_BYTES: usize = 64;
+const STEP_BYTES: usize = 32;
 /// Most names that a message lists.
 const MAX_NAMES: usize = 10;
 
-/// What the templates of a source may still do.
+/// How much a template may still do.
 pub(super) struct Budget {
     steps: AtomicU64,
     limit: u64,
@@ -34,6 +34,11 @@ impl Budget {
         Self { steps: AtomicU64::new(0), limit }
     }
 
+    /// Starts again, for the next template.
+    pub(super) fn refill(&self) {
+        self.steps.store(0, Ordering::Relaxed);
+    }
+
     /// Charges steps.
     pub(super) fn spend(&self, steps: u64) -> Result<(), Fault> {
         let before = self.steps.fetch_add(steps, Ordering::Relaxed);
@@ -41,20 +46,25 @@ impl Budget {
             return Ok(());
         }
         Err(Fault::limit(format!(
-            "the templates of this source take more than {} steps; are loops nested over long lists?",
+            "rendering the template takes more than {} steps; are loops nested over long lists?",
             self.limit
         )))
-    }
-
-    /// Charges the handling of text.
-    pub(super) fn spend_bytes(&self, bytes: usize) -> Result<(), Fault> {
-        self.spend(steps_of(bytes))
     }
 }
 
 /// The steps that the handling of text costs.
 pub(super) fn steps_of(bytes: usize) -> u64 {
     u64::try_from(1 + bytes / STEP_BYTES).unwrap_or(u64::MAX)
+}
+
+/// The steps that the handling of a value costs.
+pub(super) fn cost(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => steps_of(text.len()),
+        Value::Array(items) => items.iter().map(cost).sum::<u64>() + 1,
+        Value::Object(entries) => entries.values().map(cost).sum::<u64>() + 1,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
 }
 
 /// Adds the checks to the engine.
@@ -93,7 +103,7 @@ impl HelperDef for Print {
 
 impl Print {
     fn print(&self, text: &str, out: &mut dyn Output) -> HelperResult {
-        self.0.spend_bytes(text.len())?;
+        self.0.spend(steps_of(text.len()))?;
         out.write(text)?;
         Ok(())
     }
@@ -131,8 +141,9 @@ impl HelperDef for Step {
         _: &mut RenderContext<'reg, 'rc>,
         _: &mut dyn Output,
     ) -> HelperResult {
-        let steps = call.param(0).and_then(|param| param.value().as_u64()).unwrap_or(1);
-        Ok(self.0.spend(steps)?)
+        let (steps, values) = call.params().split_first().ok_or_else(|| Fault::invalid("no steps"))?;
+        let handled: u64 = values.iter().map(|value| cost(value.value())).sum();
+        Ok(self.0.spend(handled.saturating_add(steps.value().as_u64().unwrap_or(1)))?)
     }
 }
 
@@ -157,16 +168,21 @@ fn hint(path: &str, values: &Value) -> String {
         }
         known.push(segment);
     }
-    let place = if known.is_empty() { "the values".into() } else { format!("`{}`", known.join(".")) };
+    if known.len() == path.split(['.', '/']).count() {
+        return format!("inside this block it is `@root.{path}`");
+    }
+    let (place, has) = match known.as_slice() {
+        [] => ("the values".to_owned(), "have"),
+        known => (format!("`{}`", known.join(".")), "has"),
+    };
     match value {
-        _ if known.len() == path.split(['.', '/']).count() => {
-            format!("inside this block it is `@root.{path}`")
-        }
         Value::Object(map) if !map.is_empty() => {
             let names = map.keys().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = if map.len() > MAX_NAMES { ", …" } else { "" };
-            format!("{place} has {names}{more}")
+            format!("{place} {has} {names}{more}")
         }
-        _ => format!("{place} has nothing in it"),
+        Value::Object(_) => format!("{place} {has} no entries"),
+        Value::Array(items) => format!("{place} is a list of {}, counted from 0", items.len()),
+        _ => format!("{place} is no mapping"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use handlebars::{Context, Handlebars, HelperDef, RenderContext, RenderError, ScopedJson};
 use serde_json::Value;
 
-use super::checks::{Budget, present};
+use super::checks::{Budget, cost, present};
 use super::functions::Function;
 
 /// A function as the engine knows it.
@@ -30,13 +30,9 @@ impl HelperDef for Helper {
             }
         }
         let arguments: Vec<&Value> = call.params().iter().map(|param| param.value()).collect();
-        self.budget.spend_bytes(arguments.iter().map(|value| text_size(value)).sum())?;
+        self.budget.spend(arguments.iter().map(|value| cost(value)).sum())?;
         let result = (self.function.call)(&arguments)?;
-        self.budget.spend_bytes(text_size(&result))?;
+        self.budget.spend(cost(&result))?;
         Ok(ScopedJson::Derived(result))
     }
-}
-
-fn text_size(value: &Value) -> usize {
-    value.as_str().map_or(1, str::len)
 }

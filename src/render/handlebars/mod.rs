@@ -17,6 +17,7 @@ mod tags;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use handlebars::{Context as Data, Handlebars};
 use windlass_core::api;
@@ -32,6 +33,8 @@ use crate::source::tree::Tree;
 
 /// Most bytes that a template gives.
 const MAX_OUTPUT: usize = 4 << 20;
+/// Most steps that a template takes: elements rendered, and nodes and pieces of text handled.
+const MAX_STEPS: u64 = 1_000_000;
 /// Most partials of a source.
 const MAX_PARTIALS: usize = 256;
 /// Most characters of a rendered line that a message repeats.
@@ -40,6 +43,7 @@ const MAX_EXCERPT: usize = 160;
 /// The templates of a source with their values, ready to be rendered.
 pub(super) struct Templates {
     registry: Handlebars<'static>,
+    budget: Arc<checks::Budget>,
     data: Data,
     values_files: BTreeSet<String>,
     /// Name of a partial in templates, and its file.
@@ -59,8 +63,10 @@ impl Templates {
         let values_files = values::files(path, settings)?;
         let data = values::load(context, &input.revision, settings, &values_files, tree)?;
         let partials = partials(files)?;
+        let budget = Arc::new(checks::Budget::new(MAX_STEPS));
         let mut templates = Self {
-            registry: registry::new(),
+            registry: registry::new(&budget),
+            budget,
             data: Data::from(data),
             values_files: values_files.into_iter().collect(),
             partials,
@@ -76,6 +82,7 @@ impl Templates {
 
     /// Renders the template `file` and adds the objects that it gives.
     pub(super) fn render(&self, source: &str, file: &str, manifests: &mut Manifests) -> Result<(), Failure> {
+        self.budget.refill();
         let mut output = output::Capped::new(MAX_OUTPUT);
         self.registry
             .render_with_context_to_write(file, &self.data, &mut output)

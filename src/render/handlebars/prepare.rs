@@ -3,7 +3,8 @@
 //!   nothing or as `[object]`;
 //! - a variable that a block or a partial is given is checked to exist, where the engine takes a missing one
 //!   for false;
-//! - the body of every template and block begins with a charge for its steps, since the engine never stops.
+//! - the body of every template and block begins with a charge for its steps, since the engine never stops,
+//!   and an include is charged for the values that the engine copies for it.
 //!
 //! Helpers that do not exist and partials that are not there are found here too, taken branch or not.
 
@@ -76,30 +77,29 @@ impl Rewrite<'_> {
         }
         let places = std::mem::take(&mut template.mapping);
         let elements = std::mem::take(&mut template.elements);
-        let steps = elements.iter().map(cost).sum();
+        let steps = elements.iter().map(cost).sum::<u64>() + 1;
         let mut add = |element, place: &TemplateMapping| {
             template.elements.push(element);
             template.mapping.push(place.clone());
         };
-        add(call(STEP, vec![Parameter::Literal(u64::into(steps))]), places.first().unwrap_or(outer));
+        add(call(STEP, vec![Parameter::Literal(steps.into())]), places.first().unwrap_or(outer));
         for (position, mut element) in elements.into_iter().enumerate() {
             let place = places.get(position).unwrap_or(outer);
-            let variables = self.element(&mut element, place, depth)?;
-            if !variables.is_empty() {
-                add(call(CHECK, variables), place);
+            for call in self.element(&mut element, place, depth)? {
+                add(call, place);
             }
             add(element, place);
         }
         Ok(())
     }
 
-    /// Rewrites an element and answers with the variables that must exist before it is rendered.
+    /// Rewrites an element and answers with what must come before it.
     fn element(
         &mut self,
         element: &mut TemplateElement,
         place: &TemplateMapping,
         depth: usize,
-    ) -> Result<Vec<Parameter>, FaultAt> {
+    ) -> Result<Vec<TemplateElement>, FaultAt> {
         let at = |fault: Fault| fault.at(place.0, place.1);
         match element {
             TemplateElement::RawString(_) | TemplateElement::Comment(_) => Ok(Vec::new()),
@@ -108,11 +108,11 @@ impl Rewrite<'_> {
                 Ok(Vec::new())
             }
             TemplateElement::HelperBlock(block) => {
-                let variables = block_variables(block).map_err(at)?;
+                let checks = block_checks(block).map_err(at)?;
                 for body in [&mut block.template, &mut block.inverse].into_iter().flatten() {
                     self.template(body, place, depth + 1)?;
                 }
-                Ok(variables)
+                Ok(checks)
             }
             TemplateElement::PartialExpression(include) | TemplateElement::PartialBlock(include) => {
                 let name = self.partial(include).map_err(at)?;
@@ -120,8 +120,11 @@ impl Rewrite<'_> {
                 if let Some(body) = &mut include.template {
                     self.template(body, place, depth + 1)?;
                 }
-                let arguments = include.params.iter().chain(include.hash.values());
-                variables(arguments).map_err(at)
+                let mut before = checks(include.params.iter().chain(include.hash.values())).map_err(at)?;
+                let copied = include.params.first().cloned().map_or_else(|| Parameter::parse("this"), Ok);
+                let copied = copied.map_err(|_| at(Fault::invalid("this partial cannot be included")))?;
+                before.push(call(STEP, vec![Parameter::Literal(1.into()), copied]));
+                Ok(before)
             }
             TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => Err(at(
                 Fault::invalid("{{* }} is not supported; put a partial into a file of its own, `_name.hbs`"),
@@ -138,9 +141,9 @@ impl Rewrite<'_> {
             return Ok(name.to_owned());
         }
         let known: Vec<_> = self.partials.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "no partials".into() } else { known.join(", ") };
+        let known = if known.is_empty() { "no others".to_owned() } else { known.join(", ") };
         Err(Fault::invalid(format!(
-            "there is no partial `{name}`, which would be in a file `_{name}.hbs`; there are: {known}"
+            "there is no partial `{name}`, which would be in a file `_{name}.hbs`; there are {known}"
         )))
     }
 }
@@ -158,7 +161,7 @@ fn print(expression: &mut HelperTemplate) -> Result<(), Fault> {
     Ok(())
 }
 
-fn block_variables(block: &HelperTemplate) -> Result<Vec<Parameter>, Fault> {
+fn block_checks(block: &HelperTemplate) -> Result<Vec<TemplateElement>, Fault> {
     let name = block.name.as_name().unwrap_or_default();
     let Some((_, count)) = BLOCKS.iter().find(|(known, _)| *known == name) else {
         let known = BLOCKS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
@@ -167,11 +170,11 @@ fn block_variables(block: &HelperTemplate) -> Result<Vec<Parameter>, Fault> {
     if block.params.len() != *count {
         return Err(wrong_count(name, &(*count..=*count), block.params.len()));
     }
-    variables(block.params.iter().chain(block.hash.values()))
+    checks(block.params.iter().chain(block.hash.values()))
 }
 
-/// The variables among arguments, whose calls of helpers are checked.
-fn variables<'a>(arguments: impl Iterator<Item = &'a Parameter>) -> Result<Vec<Parameter>, Fault> {
+/// Checks of the variables among arguments; the helpers that arguments call check their own.
+fn checks<'a>(arguments: impl Iterator<Item = &'a Parameter>) -> Result<Vec<TemplateElement>, Fault> {
     let mut variables = Vec::new();
     for argument in arguments {
         check_calls(argument)?;
@@ -179,7 +182,7 @@ fn variables<'a>(arguments: impl Iterator<Item = &'a Parameter>) -> Result<Vec<P
             variables.push(argument.clone());
         }
     }
-    Ok(variables)
+    Ok(if variables.is_empty() { Vec::new() } else { vec![call(CHECK, variables)] })
 }
 
 /// Checks names and numbers of arguments of the helpers that an argument calls.
@@ -203,7 +206,8 @@ fn check_calls(argument: &Parameter) -> Result<(), Fault> {
 fn wrong_count(name: &str, takes: &std::ops::RangeInclusive<usize>, given: usize) -> Fault {
     let (least, most) = (takes.start(), takes.end());
     let takes = if least == most { least.to_string() } else { format!("{least} to {most}") };
-    Fault::invalid(format!("`{name}` takes {takes} arguments, {given} are given"))
+    let arguments = if *most == 1 { "argument" } else { "arguments" };
+    Fault::invalid(format!("`{name}` takes {takes} {arguments}, not {given}"))
 }
 
 /// An element that calls a helper and writes nothing.

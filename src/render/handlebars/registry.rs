@@ -8,13 +8,11 @@ use super::checks::{self, Budget};
 use super::functions::FUNCTIONS;
 use super::helpers::Helper;
 
-/// Steps that the templates of one source may take: elements rendered and 64-byte pieces handled.
-const MAX_STEPS: u64 = 2_000_000;
 /// Helpers of the engine that stand in for ours, write to a log or are not needed.
 const REMOVED: &[&str] = &["lookup", "log", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "len"];
 
-/// An engine without templates.
-pub(super) fn new() -> Handlebars<'static> {
+/// An engine without templates, all of whose work is charged to `budget`.
+pub(super) fn new(budget: &Arc<Budget>) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(no_escape);
@@ -22,10 +20,9 @@ pub(super) fn new() -> Handlebars<'static> {
     for name in REMOVED {
         registry.unregister_helper(name);
     }
-    let budget = Arc::new(Budget::new(MAX_STEPS));
     for function in FUNCTIONS {
         registry.register_helper(function.name, Box::new(Helper { function, budget: budget.clone() }));
     }
-    checks::register(&mut registry, &budget);
+    checks::register(&mut registry, budget);
     registry
 }

@@ -1,4 +1,5 @@
 mod handlebars;
+mod hostile;
 mod plain;
 
 use std::collections::BTreeMap;
