@@ -71,7 +71,7 @@ impl FaultAt {
 pub(super) fn of_render(error: &RenderError, file: &str, partials: &BTreeMap<String, String>) -> Failure {
     let fault = match error.reason() {
         RenderErrorReason::NestedError(error) => own(error.as_ref()),
-        RenderErrorReason::IOError(error) => error.get_ref().and_then(|error| own(error)),
+        RenderErrorReason::IOError(error) => error.get_ref().and_then(own),
         RenderErrorReason::MissingVariable(path) => Some(Fault::unknown(match path {
             Some(path) => format!("`{path}` is null or empty; give it a value or add {{{{else}}}}"),
             None => "a variable is null or empty".to_owned(),

@@ -82,16 +82,21 @@ impl Templates {
 
     /// Renders the template `file` and adds the objects that it gives.
     pub(super) fn render(&self, source: &str, file: &str, manifests: &mut Manifests) -> Result<(), Failure> {
+        let text = self.text(file)?;
+        manifests.add(source, file, &text).map_err(|unfit| match unfit {
+            Unfit::Yaml(error) => invalid_output(&error, &text),
+            Unfit::TooLarge(failure) => failure,
+        })
+    }
+
+    /// What the template `file` renders to.
+    pub(super) fn text(&self, file: &str) -> Result<Vec<u8>, Failure> {
         self.budget.refill();
         let mut output = output::Capped::new(MAX_OUTPUT);
         self.registry
             .render_with_context_to_write(file, &self.data, &mut output)
             .map_err(|error| error::of_render(&error, file, &self.partials))?;
-        let text = output.into_bytes();
-        manifests.add(source, file, &text).map_err(|unfit| match unfit {
-            Unfit::Yaml(error) => invalid_output(&error, &text),
-            Unfit::TooLarge(failure) => failure,
-        })
+        Ok(output.into_bytes())
     }
 
     fn parse(&mut self, tree: &dyn Tree, files: &[File]) -> Result<(), Failure> {
@@ -114,6 +119,12 @@ impl Templates {
         problems.finish()?;
         includes::check(&graph)
     }
+}
+
+/// The names of all helpers.
+#[cfg(test)]
+pub(super) fn helper_names() -> impl Iterator<Item = &'static str> {
+    functions::FUNCTIONS.iter().map(|function| function.name)
 }
 
 /// `envs/_labels.yaml.hbs` is included as `labels`.

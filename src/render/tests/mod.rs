@@ -1,3 +1,4 @@
+mod examples;
 mod handlebars;
 mod hostile;
 mod plain;
@@ -5,7 +6,6 @@ mod plain;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use windlass_core::api;
 
 use super::manifests::Manifests;
 use super::{Context, Files, PathRead, RenderedSource, SourceInput, source};
@@ -45,17 +45,22 @@ impl Tree for MemoryTree {
     }
 }
 
-fn render_tree(tree: &dyn Tree, path: &str, render: Value) -> Result<RenderedSource, Failure> {
-    let context = Context { app: "shop".into(), namespace: "prod".into(), cluster: "eu-1".into() };
-    let render: api::Render = serde_json::from_value(render).unwrap();
-    let input = SourceInput {
+fn context() -> Context {
+    Context { app: "shop".into(), namespace: "prod".into(), cluster: "eu-1".into() }
+}
+
+fn input(path: &str, render: Value) -> SourceInput {
+    SourceInput {
         name: "main".into(),
         files: Files::Directory { root: "/nowhere".into() },
         revision: "0123456789abcdef".into(),
         path: path.into(),
-        render,
-    };
-    source::source(&context, &input, tree, &mut Manifests::default())
+        render: serde_json::from_value(render).unwrap(),
+    }
+}
+
+fn render_tree(tree: &dyn Tree, path: &str, render: Value) -> Result<RenderedSource, Failure> {
+    source::source(&context(), &input(path, render), tree, &mut Manifests::default())
 }
 
 /// Renders the directory `app` of the files with the automatic choice of renderer.
