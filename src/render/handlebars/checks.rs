@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, PathAndJson, RenderContext, RenderError,
+    ScopedJson,
 };
 use serde_json::Value;
 
@@ -77,35 +78,31 @@ pub(super) fn register(registry: &mut Handlebars<'static>, budget: &Arc<Budget>)
 struct Print(Arc<Budget>);
 
 impl HelperDef for Print {
-    fn call<'reg: 'rc, 'rc>(
+    /// Gives the value back instead of writing it, since only the engine knows the indentation.
+    fn call_inner<'reg: 'rc, 'rc>(
         &self,
         call: &Helper<'rc>,
         _: &'reg Handlebars<'reg>,
         data: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let Some(param) = call.param(0) else { return Ok(()) };
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let Some(param) = call.param(0) else { return Ok(ScopedJson::Derived(Value::String(String::new()))) };
         present(param, data)?;
         let what = param.relative_path().map_or_else(|| "the result".into(), |path| format!("`{path}`"));
-        match param.value() {
-            Value::String(text) => self.print(text, out),
-            scalar @ (Value::Number(_) | Value::Bool(_)) => self.print(&scalar.to_string(), out),
-            Value::Null => Err(Fault::unknown(format!(
-                "{what} is null; give it a value, or say what stands for it: {{{{default name \"value\"}}}}"
-            ))
-            .into()),
-            Value::Array(_) => Err(compound(&what, "a list")),
-            Value::Object(_) => Err(compound(&what, "a mapping")),
-        }
-    }
-}
-
-impl Print {
-    fn print(&self, text: &str, out: &mut dyn Output) -> HelperResult {
+        let text = match param.value() {
+            Value::String(text) => text.clone(),
+            scalar @ (Value::Number(_) | Value::Bool(_)) => scalar.to_string(),
+            Value::Null => {
+                return Err(Fault::unknown(format!(
+                    "{what} is null; give it a value, or say what stands for it: {{{{default name \"value\"}}}}"
+                ))
+                .into());
+            }
+            Value::Array(_) => return Err(compound(&what, "a list")),
+            Value::Object(_) => return Err(compound(&what, "a mapping")),
+        };
         self.0.spend(steps_of(text.len()))?;
-        out.write(text)?;
-        Ok(())
+        Ok(ScopedJson::Derived(Value::String(text)))
     }
 }
 

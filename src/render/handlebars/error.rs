@@ -79,9 +79,6 @@ pub(super) fn of_render(error: &RenderError, file: &str, partials: &BTreeMap<Str
         RenderErrorReason::InvalidJsonIndex(index) => {
             Some(Fault::unknown(format!("`{index}` is asked of a list, whose entries have numbers from 0")))
         }
-        RenderErrorReason::PartialBlockNotFound => {
-            Some(Fault::invalid("there is no @partial-block: include this with {{#> name}}…{{/name}}"))
-        }
         _ => None,
     };
     let fault = fault.unwrap_or_else(|| Fault::invalid(error.reason().to_string()));

@@ -30,7 +30,7 @@ pub(super) struct Function {
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "default", arguments: 2..=2, optional_first: true, call: default },
     Function { name: "required", arguments: 1..=2, optional_first: true, call: required },
-    function("quote", 1..=1, |a| Ok(Value::String(text(a, 0)?).to_string().into())),
+    function("quote", 1..=1, |a| Ok(quote(text(a, 0)?).into())),
     function("toYaml", 1..=1, |a| Ok(yaml::write(argument(a, 0)).trim_end_matches('\n').into())),
     function("indent", 2..=2, |a| indent(a).map(Value::String)),
     function("nindent", 2..=2, |a| Ok(format!("\n{}", indent(a)?).into())),
@@ -73,6 +73,19 @@ fn required(arguments: &[&Value]) -> Result<Value, Fault> {
     let message =
         if arguments.len() > 1 { text(arguments, 1)? } else { "a required value is not set".into() };
     Err(Fault::unknown(message))
+}
+
+/// In double quotes, as JSON writes it, with an escape for what YAML does not take or folds.
+fn quote(text: String) -> String {
+    let escaped = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    Value::String(text).to_string().chars().fold(String::new(), |mut quoted, c| {
+        if escaped(c) {
+            quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            quoted.push(c);
+        }
+        quoted
+    })
 }
 
 fn indent(arguments: &[&Value]) -> Result<String, Fault> {

@@ -25,8 +25,8 @@ use super::tags;
 pub(super) const MAX_NESTING: usize = 64;
 /// The blocks, and how many arguments they take.
 const BLOCKS: &[(&str, usize)] = &[("if", 1), ("unless", 1), ("each", 1), ("with", 1), ("raw", 0)];
-/// What was written between `{{#> name}}` and `{{/name}}`.
-const PARTIAL_BLOCK: &str = "@partial-block";
+/// Most named arguments of a partial; each is copied, with everything in it.
+const MAX_NAMED: usize = 16;
 
 /// Adds a template to the engine and answers with what it includes.
 pub(super) fn register(
@@ -114,18 +114,28 @@ impl Rewrite<'_> {
                 }
                 Ok(checks)
             }
-            TemplateElement::PartialExpression(include) | TemplateElement::PartialBlock(include) => {
+            TemplateElement::PartialExpression(include) => {
                 let name = self.partial(include).map_err(at)?;
                 self.includes.push(Include { name, line: place.0, depth });
-                if let Some(body) = &mut include.template {
-                    self.template(body, place, depth + 1)?;
+                if include.hash.len() > MAX_NAMED {
+                    let message = format!("a partial takes at most {MAX_NAMED} named arguments");
+                    return Err(at(Fault::limit(message)));
                 }
-                let mut before = checks(include.params.iter().chain(include.hash.values())).map_err(at)?;
-                let copied = include.params.first().cloned().map_or_else(|| Parameter::parse("this"), Ok);
-                let copied = copied.map_err(|_| at(Fault::invalid("this partial cannot be included")))?;
-                before.push(call(STEP, vec![Parameter::Literal(1.into()), copied]));
+                let arguments = || include.params.iter().chain(named(&include.hash));
+                let mut before = checks(arguments()).map_err(at)?;
+                let mut copied: Vec<_> = arguments().cloned().collect();
+                if include.params.is_empty() {
+                    copied.extend(Parameter::parse("this").ok());
+                }
+                copied.insert(0, Parameter::Literal(1.into()));
+                before.push(call(STEP, copied));
                 Ok(before)
             }
+            // The engine keeps what is written in such a block in memory without a bound: a partial that
+            // writes its block twice, 40 deep in itself, is a terabyte.
+            TemplateElement::PartialBlock(_) => Err(at(Fault::invalid(
+                "{{#> }} is not supported; include the partial with {{> name}} and give it named arguments",
+            ))),
             TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => Err(at(
                 Fault::invalid("{{* }} is not supported; put a partial into a file of its own, `_name.hbs`"),
             )),
@@ -137,7 +147,7 @@ impl Rewrite<'_> {
         let Some(name) = include.name.as_name() else {
             return Err(Fault::invalid("the name of a partial cannot be computed; write it out"));
         };
-        if name == PARTIAL_BLOCK || self.partials.contains_key(name) {
+        if self.partials.contains_key(name) {
             return Ok(name.to_owned());
         }
         let known: Vec<_> = self.partials.keys().map(String::as_str).collect();
@@ -170,7 +180,7 @@ fn block_checks(block: &HelperTemplate) -> Result<Vec<TemplateElement>, Fault> {
     if block.params.len() != *count {
         return Err(wrong_count(name, &(*count..=*count), block.params.len()));
     }
-    checks(block.params.iter().chain(block.hash.values()))
+    checks(block.params.iter().chain(named(&block.hash)))
 }
 
 /// Checks of the variables among arguments; the helpers that arguments call check their own.
@@ -200,7 +210,16 @@ fn check_calls(argument: &Parameter) -> Result<(), Fault> {
     if !function.arguments.contains(&call.params.len()) {
         return Err(wrong_count(name, &function.arguments, call.params.len()));
     }
+    if name == "default" && matches!(call.params.first(), Some(Parameter::Literal(_))) {
+        return Err(Fault::invalid("`default` takes the value first: {{default name \"value\"}}"));
+    }
     call.params.iter().try_for_each(check_calls)
+}
+
+/// Named arguments in the order of their names: the engine's map has another order in every process, and of
+/// two wrong ones always the same must be told.
+fn named(arguments: &HashMap<String, Parameter>) -> impl Iterator<Item = &Parameter> {
+    arguments.iter().collect::<BTreeMap<_, _>>().into_values()
 }
 
 fn wrong_count(name: &str, takes: &std::ops::RangeInclusive<usize>, given: usize) -> Fault {

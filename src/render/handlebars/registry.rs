@@ -16,7 +16,8 @@ pub(super) fn new(budget: &Arc<Budget>) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(no_escape);
-    registry.set_prevent_indent(true);
+    // A partial that stands alone on its line is indented as that line is, or its keys would move up.
+    registry.set_prevent_indent(false);
     for name in REMOVED {
         registry.unregister_helper(name);
     }

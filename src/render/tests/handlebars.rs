@@ -29,13 +29,25 @@ fn windlass_is_always_there() {
 #[test]
 fn partials_are_found_by_name() {
     let rendered = render(&[
-        ("app/a.hbs", "out:\n{{> labels app=\"x\"}}\n{{#> wrap}}in{{/wrap}}\n"),
+        ("app/a.hbs", "out:\n{{> labels app=\"x\"}}\n"),
         ("app/shared/_labels.yaml.hbs", "  name: {{app}}\n  of: {{windlass.app}}\n"),
-        ("app/_wrap.hbs", "wrapped: {{> @partial-block}}"),
     ])
     .unwrap();
     let body = &rendered.objects[0].body;
-    assert_eq!(*body, json!({"out": {"name": "x", "of": "shop"}, "wrapped": "in"}));
+    assert_eq!(*body, json!({"out": {"name": "x", "of": "shop"}}));
+}
+
+#[test]
+fn a_partial_is_indented_as_the_line_that_it_stands_on() {
+    let labels = ("app/_labels.hbs", "app: {{windlass.app}}\ntier: web\n");
+    let rendered =
+        render(&[("app/a.hbs", "out:\n  labels:\n    {{> labels}}\n  last: 1\n"), labels]).unwrap();
+    let expected = json!({"out": {"labels": {"app": "shop", "tier": "web"}, "last": 1}});
+    assert_eq!(rendered.objects[0].body, expected);
+    let nested =
+        [("app/a.hbs", "out:\n  {{> outer}}\n"), ("app/_outer.hbs", "labels:\n  {{> labels}}\n"), labels];
+    let expected = json!({"out": {"labels": {"app": "shop", "tier": "web"}}});
+    assert_eq!(render(&nested).unwrap().objects[0].body, expected);
 }
 
 #[test]
@@ -130,6 +142,8 @@ fn a_wrong_template_is_told_with_its_place() {
         "{{> (lower \"x\")}}",
         "{{#*inline \"x\"}}{{/inline}}",
         "{{> @partial-block}}",
+        "{{#> nope}}{{/nope}}",
+        "a: {{default 3 replicas}}",
         "{{semverCompare \"one\" \">1\"}}",
         "{{semverCompare \"1\" \"new\"}}",
         "a: 1\nb: [{{windlass.app}}\n",
@@ -171,4 +185,21 @@ fn a_template_that_is_not_utf8_is_told() {
 #[test]
 fn two_partials_of_one_name_are_refused() {
     insta::assert_snapshot!(told(render(&[("app/_p.hbs", ""), ("app/x/_p.yaml.hbs", "")])));
+}
+
+#[test]
+fn of_two_wrong_arguments_always_the_same_is_told() {
+    let files = [("app/_p.hbs", ""), ("app/t.hbs", "{{> p d=four c=three b=two a=one}}")];
+    let first = told(render(&files));
+    assert!(first.contains("`one`"), "{first}");
+    // Each render hashes names in another order.
+    assert!((0..32).all(|_| told(render(&files)) == first));
+}
+
+#[test]
+fn quoted_text_is_read_back_as_it_was() {
+    for text in ["\u{7f}", "\u{85}", "\u{9f}", "\u{2028}", "\u{feff}", "\u{1}", "a\nb", "\\\"'", "on", "é😀"]
+    {
+        assert_eq!(template("out: {{quote v}}", json!({"v": text})), Ok(json!(text)));
+    }
 }
