@@ -13,6 +13,7 @@ mod includes;
 mod output;
 mod prepare;
 mod registry;
+mod scan;
 mod tags;
 mod values;
 

@@ -38,11 +38,10 @@ pub(super) fn register(
     let text = std::str::from_utf8(text).map_err(|error| {
         Fault::invalid(format!("the template is not UTF-8 (byte {}); save it as UTF-8", error.valid_up_to()))
     })?;
-    tags::check_bounds(text)?;
+    tags::check(text)?;
     registry.register_template_string(name, text).map_err(|error| {
         tags::unbalanced(text).unwrap_or_else(|| {
-            let fault =
-                Fault::invalid("this tag cannot be read; are its braces, quotes and parentheses closed?");
+            let fault = tags::unreadable();
             match error.pos() {
                 Some((line, column)) => fault.at(line, column),
                 None => fault.into(),

@@ -146,11 +146,22 @@ fn a_wrong_template_is_told_with_its_place() {
         "a: {{default 3 replicas}}",
         "{{semverCompare \"one\" \">1\"}}",
         "{{semverCompare \"1\" \"new\"}}",
-        "a: 1\nb: [{{windlass.app}}\n",
-        "a: 1\na: {{windlass.app}}\n",
     ];
     let told: Vec<_> = texts.iter().map(|text| told(template(text, json!({})))).collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_template_that_renders_to_no_yaml_names_the_line_of_its_output() {
+    for (text, reason, line) in [
+        ("{{#if windlass}}\na: 1\n{{/if}}\nb: }{{windlass.app}}\n", "InvalidYaml", "b: }shop"),
+        ("a: 1\na: {{windlass.app}}\n", "DuplicateKey", "a: shop"),
+    ] {
+        let told = told(template(text, json!({})));
+        assert!(told.starts_with(&format!("{reason}: app/t.hbs: line 2, column ")), "{told}");
+        assert!(told.contains(" of what it renders to: "), "{told}");
+        assert!(told.ends_with(&format!("; that line is `{line}`")), "{told}");
+    }
 }
 
 #[test]
@@ -163,16 +174,13 @@ fn wrong_values_are_told_with_their_place() {
     ];
     let files = MemoryTree::of(&files);
     let with = |file: &str| render_tree(&files, "app", json!({"handlebars": {"valuesFiles": [file]}}));
-    let told: Vec<_> = [
-        "../values/prod.yaml",
-        "../values/broken.yaml",
-        "../values/list.yaml",
-        "../values/two.yaml",
-        "../../values.yaml",
-    ]
-    .map(|file| told(with(file)))
-    .into();
+    let told: Vec<_> =
+        ["../values/prod.yaml", "../values/list.yaml", "../values/two.yaml", "../../values.yaml"]
+            .map(|file| told(with(file)))
+            .into();
     insta::assert_snapshot!(told.join("\n"));
+    let broken = super::told(with("../values/broken.yaml"));
+    assert!(broken.starts_with("InvalidValues: values/broken.yaml:"), "{broken}");
 }
 
 #[test]

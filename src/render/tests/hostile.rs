@@ -88,6 +88,8 @@ fn the_deepest_nesting_allowed_renders() {
     insta::assert_snapshot!(soon(|| told(template(&blocks(20_000), json!({"on": true})))));
     let calls = format!("out: {}1{}", "(not ".repeat(20_000), ")".repeat(20_000)).replacen('(', "{{(", 1);
     insta::assert_snapshot!(soon(|| told(template(&calls, json!({})))));
+    let branches = format!("{{{{#if off}}}}{}out: 1{{{{/if}}}}", "{{else if on}}".repeat(4_990));
+    insta::assert_snapshot!(soon(|| told(template(&branches, json!({"on": true, "off": false})))));
 }
 
 #[test]
@@ -104,6 +106,58 @@ fn many_tags_are_refused_or_parsed_soon() {
     );
     let long = format!("# {}\n{}out: 1", "x".repeat(200_000), "{{#if t}}{{/if}}".repeat(2_400));
     assert_eq!(soon(|| template(&long, json!({"t": true}))), Ok(json!(1)));
+}
+
+/// The engine's parser tries again what it could not finish, and may do so for every level.
+#[rstest]
+#[case::calls("{{a ", "(b ", "", 16)]
+#[case::calls_closed("{{a ", "(b ", "))))))))))))))))", 16)]
+#[case::calls_with_names("{{a ", "x=(b ", "", 16)]
+#[case::names("{{", "(", "a", 16)]
+#[case::lists("{{a ", "[", "", 16)]
+#[case::lists_of_lists("{{a ", "[[1],", "", 15)]
+#[case::maps("{{a ", "{\"a\":", "", 16)]
+#[case::blocks("", "{{#if (a (b c))}}", "{{x", 64)]
+#[case::chains("{{#if a}}", "{{else if b}}", "{{x", 2000)]
+#[case::partials("", "{{#> a}}", "{{x", 64)]
+#[case::decorators("", "{{#*a}}", "{{x", 64)]
+#[case::raw("", "{{{{raw}}}}", "", 64)]
+#[case::escapes("", "\\\\{{", "", 4000)]
+fn what_cannot_be_parsed_is_told_soon(
+    #[case] start: &str,
+    #[case] piece: &str,
+    #[case] end: &str,
+    #[case] times: usize,
+) {
+    let text = format!("{start}{}{end}", piece.repeat(times));
+    soon(|| template(&text, json!({})).unwrap_err());
+}
+
+/// Blocks that a naive look at the text does not see.
+#[rstest]
+#[case::after_a_backslash("", "\\\\{{#if a}}", "{{/if}}")]
+#[case::after_half_a_comment("{{!-- }}", "{{#if a}}", "{{/if}}")]
+#[case::with_text_that_closes("", "{{#if (not \"{{/if}}\")}}", "{{/if}}")]
+#[case::after_half_a_spaced_comment("", "{{#if a}}{{! -- }}{{/if}}--}}", "{{/if}}")]
+#[case::with_a_list_that_closes("", "{{#if [\"]}}{{/if}}\"]}}", "{{/if}}")]
+#[case::with_quotes_that_hide("", "{{#if [\"'\", ']}}{{/if}}']}}", "{{/if}}")]
+#[case::with_a_map_that_closes("", "{{#if (not {\"a\":{\"b\":1}} \"{{/if}}\")}}", "{{/if}}")]
+#[case::with_a_name_that_closes("", "{{#if a.[}}{{/if}}]}}", "{{/if}}")]
+#[case::after_raw("", "{{#if a}}{{{{raw}}}}{{/if}}{{{{/raw}}}}", "{{/if}}")]
+#[case::after_raw_with_text("", "{{#if a}}{{{{raw \"}}}}{{{{/raw}}}}{{/if}}\"}}}}{{{{/raw}}}}", "{{/if}}")]
+#[case::after_an_escape("", "{{#if a}}\\{{{{/if}}", "{{/if}}")]
+#[case::inverted("", "{{^if a}}", "{{/if}}")]
+#[case::trimmed("", "{{~#if a}}", "{{/if}}")]
+#[case::branches("{{#if a}}", "{{~else if a}}", "")]
+#[case::spaced("", "{{ ~ # if a}}", "{{/if}}")]
+#[case::spaced_branches("{{#if a}}", "{{ else if a}}", "")]
+#[case::partials("", "{{#> a}}", "{{/a}}")]
+fn nesting_is_seen_however_it_is_written(#[case] start: &str, #[case] open: &str, #[case] close: &str) {
+    let end = if close.is_empty() { "{{/if}}" } else { "" };
+    let text = format!("{start}{}{}{end}", open.repeat(2_400), close.repeat(2_400));
+    let deep = told(soon(|| template(&text, json!({"a": true}))));
+    let reason = deep.split(": app/t.hbs:1:").next().unwrap();
+    assert!(matches!(reason, "TemplateLimit" | "InvalidTemplate"), "{deep}");
 }
 
 #[test]
@@ -126,6 +180,21 @@ proptest! {
         let files = [("app/t.hbs", text.as_str()), ("app/_p.hbs", "p")];
         let first = render(&files);
         prop_assert_eq!(render(&files), first);
+    }
+
+    /// The look at the text must find the nesting; when the rewrite of the parsed template finds it, it may be
+    /// too late.
+    #[test]
+    fn no_nesting_hides(
+        open in proptest::collection::vec(piece(), 0..8),
+        close in proptest::collection::vec(piece(), 0..4),
+        quoted in proptest::collection::vec(piece(), 0..3),
+    ) {
+        let open = format!("{{{{#if (not \"{}\")}}}}{}", quoted.concat(), open.concat());
+        let text = format!("{}{}", open.repeat(70), format!("{}{{{{/if}}}}", close.concat()).repeat(70));
+        if let Err(failure) = render(&[("app/t.hbs", &text), ("app/_p.hbs", "p")]) {
+            prop_assert!(!failure.message.contains("blocks are nested"), "{}", failure.message);
+        }
     }
 }
 

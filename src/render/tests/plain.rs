@@ -57,17 +57,20 @@ fn what_cannot_be_read_names_the_place() {
             told(render_tree(&tree, "no/where/at/all", auto())),
             told(render_tree(&tree, "app/a.yaml", auto())),
             told(render_tree(&tree, "../app", auto())),
-            told(render_tree(&tree, "app", auto())),
-            told(render(&[("app/a.yaml", "data:\n  x: 1\n  x: 2\n")])),
         ]
         .join("\n")
     );
+    // What follows the place is the loader's.
+    let broken = told(render_tree(&tree, "app", auto()));
+    assert!(broken.starts_with("InvalidYaml: app/a.yaml:3:1: "), "{broken}");
+    let twice = told(render(&[("app/a.yaml", "data:\n  x: 1\n  x: 2\n")]));
+    assert!(twice.starts_with("DuplicateKey: app/a.yaml:3:3: "), "{twice}");
 }
 
 #[test]
 fn up_to_five_files_are_told_at_once() {
-    let files: Vec<_> = (0..7).map(|i| format!("app/{i}.yaml")).collect();
-    let files: Vec<_> = files.iter().map(|file| (file.as_str(), "a: 'b")).collect();
+    let files: Vec<_> = (0..7).map(|i| format!("app/{i}.hbs")).collect();
+    let files: Vec<_> = files.iter().map(|file| (file.as_str(), "{{nope")).collect();
     insta::assert_snapshot!(told(render(&files)));
 }
 
