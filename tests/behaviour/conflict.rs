@@ -42,6 +42,7 @@ fn the_second_application_gets_a_conflict_that_names_the_first() {
 fn an_object_is_handed_over_when_the_first_lets_go() {
     let scene = scene_with_two();
     scene.not_ready("conflict told", "second", "Conflict");
+    let uid = scene.get("configmap", "shared").unwrap()["metadata"]["uid"].clone();
     let next = scene.repository.commit(&[("first/shared.yaml", None)]);
     scene.refresh("first");
     until("the second one has it", || {
@@ -58,6 +59,7 @@ fn an_object_is_handed_over_when_the_first_lets_go() {
     scene.settled();
     let live = scene.get("configmap", "shared").unwrap();
     assert_eq!(live["data"]["key"], "second");
+    assert_eq!(live["metadata"]["uid"], uid, "it was never deleted");
     let label = live["metadata"]["annotations"]["windlass.dev/owner"].as_str().unwrap();
     assert!(label.contains(&format!("{}/second:", scene.namespace)), "{label}");
 }

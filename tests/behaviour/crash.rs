@@ -6,16 +6,11 @@ use std::time::Duration;
 use rand::RngExt as _;
 use serde_json::json;
 
-use crate::harness::manifests::{config_map, deployment};
-use crate::harness::{Scene, pause, until};
+use crate::harness::manifests::config_map;
+use crate::harness::{Scene, pause};
 use crate::tests;
 
-tests![
-    killed_at_any_moment_it_converges,
-    a_restart_in_sync_writes_nothing,
-    drift_while_it_was_away_is_healed,
-    a_second_controller_waits_for_the_lease,
-];
+tests![killed_at_any_moment_it_converges];
 
 const OBJECTS: usize = 100;
 const KILLS: usize = 8;
@@ -70,81 +65,4 @@ fn killed_at_any_moment_it_converges() {
     scene.controller.start_leading();
     pause(3.0);
     assert_eq!(scene.writes_but_lease(mark), [""; 0]);
-}
-
-fn a_restart_in_sync_writes_nothing() {
-    let mut scene = Scene::new();
-    let first = scene.repository.commit(&[
-        ("shop/web.yaml", Some(&deployment("web", 2, "web:1"))),
-        ("shop/settings.yaml", Some(&config_map("settings", "one"))),
-        ("other/more.yaml", Some(&config_map("more", "one"))),
-    ]);
-    for name in ["shop", "other"] {
-        scene.application(name, json!({}));
-        scene.ready_at("Ready", name, &first);
-    }
-    scene.settled();
-
-    let mark = scene.mark();
-    assert!(scene.controller.stop().success());
-    scene.controller.start_leading();
-    pause(3.0);
-    assert_eq!(scene.writes_but_lease(mark), [""; 0], "after SIGTERM");
-
-    let mark = scene.mark();
-    scene.controller.kill();
-    // Here the Lease has to run out by itself.
-    scene.controller.start_leading();
-    pause(3.0);
-    assert_eq!(scene.writes_but_lease(mark), [""; 0], "after SIGKILL");
-
-    let next = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
-    let mark = scene.mark();
-    scene.refresh("shop");
-    scene.ready_at("a commit after restarts", "shop", &next);
-    assert_eq!(scene.object_writes(mark), ["patch configmaps settings"]);
-}
-
-fn drift_while_it_was_away_is_healed() {
-    let mut scene = Scene::new();
-    let first = scene.repository.commit(&[
-        ("shop/web.yaml", Some(&deployment("web", 2, "web:1"))),
-        ("shop/settings.yaml", Some(&config_map("settings", "one"))),
-        ("shop/more.yaml", Some(&config_map("more", "one"))),
-    ]);
-    scene.application("shop", json!({}));
-    scene.ready_at("Ready", "shop", &first);
-    scene.settled();
-    assert!(scene.controller.stop().success());
-    scene.kubectl(&["scale", "deployment/web", "--replicas=4"]);
-    scene.kubectl(&["delete", "configmap", "settings"]);
-    let second = scene.repository.commit(&[("shop/more.yaml", None)]);
-    scene.controller.start_leading();
-    until("what drifted meanwhile healed", || {
-        let replicas = scene.get("deployment", "web").unwrap()["spec"]["replicas"].clone();
-        let settings = scene.get("configmap", "settings").is_some();
-        let more = scene.get("configmap", "more").is_some();
-        if replicas == 2 && settings && !more {
-            return Ok(());
-        }
-        Err(format!("{replicas} replicas, settings {settings}, more {more}"))
-    });
-    scene.ready_at("Ready", "shop", &second);
-}
-
-fn a_second_controller_waits_for_the_lease() {
-    let mut scene = Scene::new();
-    let first = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "one")))]);
-    scene.application("shop", json!({}));
-    scene.ready_at("Ready", "shop", &first);
-    let mut second = scene.another_controller();
-    second.start();
-    until("the second one waits", || {
-        let log = second.log();
-        if log.contains("another controller leads") { Ok(()) } else { Err(log) }
-    });
-    assert!(scene.controller.stop().success());
-    let next = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
-    scene.refresh("shop");
-    scene.ready_at("the second one took over", "shop", &next);
 }

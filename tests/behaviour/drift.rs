@@ -1,6 +1,6 @@
 //! What others change is set right, and what is theirs is left to them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ tests![
     what_is_foreign_is_left_alone,
     drift_is_only_told_where_healing_is_off,
     an_autoscaler_keeps_the_replicas_that_git_does_not_set,
+    a_fight_is_bounded,
 ];
 
 fn scene_with_shop() -> Scene {
@@ -155,4 +156,24 @@ fn an_autoscaler_keeps_the_replicas_that_git_does_not_set() {
     });
     scene.settled();
     assert_eq!(scene.object_writes(mark), [""; 0]);
+}
+
+/// Somebody who undoes every heal at once costs few writes, and the Application says what goes on.
+fn a_fight_is_bounded() {
+    let scene = scene_with_shop();
+    let mark = scene.mark();
+    let began = Instant::now();
+    let mut rounds = 0;
+    while began.elapsed() < Duration::from_secs(8) {
+        rounds += 1;
+        let patch = format!(r#"{{"data": {{"key": "round {rounds}"}}}}"#);
+        scene.kubectl(&["patch", "configmap", "settings", "--patch", &patch]);
+    }
+    let heals = scene.object_writes(mark).len();
+    println!("drift: {heals} heals against {rounds} changes");
+    assert!(heals < 12, "{heals} heals against {rounds} changes in 8 s");
+    until("healed after the fight", || {
+        let live = scene.get("configmap", "settings").unwrap()["data"]["key"].clone();
+        if live == "one" { Ok(()) } else { Err(format!("it is {live}")) }
+    });
 }

@@ -12,9 +12,13 @@ mod delete;
 mod drift;
 mod failures;
 mod harness;
+mod kinds;
 mod modes;
 mod observe;
 mod prune;
+mod requests;
+mod restart;
+mod rights;
 mod sources;
 mod web;
 
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
     let tests = [
         sources::tests(),
         drift::tests(),
+        restart::tests(),
         crash::tests(),
         failures::tests(),
         web::tests(),
@@ -36,6 +41,9 @@ fn main() -> ExitCode {
         modes::tests(),
         cli::tests(),
         observe::tests(),
+        kinds::tests(),
+        requests::tests(),
+        rights::tests(),
         crd::tests(),
     ];
     harness::run(tests.into_iter().flatten())

@@ -12,8 +12,6 @@ tests![
     the_namespace_is_created_on_request,
     manual_waits_for_a_person,
     suspend_stops_everything,
-    a_definition_and_its_object_in_one_commit,
-    cluster_scoped_and_ordered_objects,
     polling_finds_a_commit,
     health_times_out,
 ];
@@ -31,7 +29,7 @@ fn the_namespace_is_created_on_request() {
     let live = scene.kubectl(&["get", "configmap", "settings", "--namespace", &destination, "--output=name"]);
     assert_eq!(live.trim(), "configmap/settings");
 
-    scene.kubectl(&["delete", "wapp", "shop"]);
+    scene.kubectl(&["delete", "wapp", "shop", "--timeout=60s"]);
     let left = scene.kubectl(&["get", "configmaps", "--namespace", &destination, "--output=name"]);
     assert!(!left.contains("settings"), "{left}");
     assert_eq!(scene.get("namespace", &destination).unwrap()["status"]["phase"], "Active");
@@ -82,69 +80,6 @@ fn suspend_stops_everything() {
     until("restored after suspension", || {
         scene.get("configmap", "settings").map(|_| ()).ok_or_else(|| "it is not there".to_owned())
     });
-}
-
-const GIZMO: &str = "apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gizmos.behaviour.example}
-spec:
-  group: behaviour.example
-  names: {kind: Gizmo, plural: gizmos}
-  scope: Namespaced
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties: {spec: {type: object, properties: {size: {type: integer}}}}
-";
-
-fn a_definition_and_its_object_in_one_commit() {
-    let scene = Scene::new();
-    let object = "apiVersion: behaviour.example/v1\nkind: Gizmo\nmetadata: {name: big}\nspec: {size: 3}\n";
-    let commit = scene.repository.commit(&[("shop/a.yaml", Some(object)), ("shop/z.yaml", Some(GIZMO))]);
-    scene.application("shop", json!({}));
-    scene.ready_at("definition and object Ready", "shop", &commit);
-    assert_eq!(scene.get("gizmo", "big").unwrap()["spec"]["size"], 3);
-    // The kind is watched from now on, too.
-    scene.kubectl(&["patch", "gizmo", "big", "--type=merge", "--patch", r#"{"spec": {"size": 9}}"#]);
-    until("drift of a custom resource healed", || {
-        let size = scene.get("gizmo", "big").unwrap()["spec"]["size"].clone();
-        if size == 3 { Ok(()) } else { Err(format!("size {size}")) }
-    });
-    scene.kubectl(&["delete", "wapp", "shop"]);
-    until("definition pruned", || {
-        scene
-            .get("customresourcedefinition", "gizmos.behaviour.example")
-            .map_or(Ok(()), |_| Err("there".into()))
-    });
-}
-
-fn cluster_scoped_and_ordered_objects() {
-    let scene = Scene::new();
-    let other = format!("{}-made", scene.namespace);
-    let manifests = format!(
-        "{}---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {{name: {other}}}
-rules: [{{apiGroups: [''], resources: [pods], verbs: [get]}}]
----
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {other}}}
-",
-        config_map("settings", "one")
-            .replace("{name: settings}", &format!("{{name: settings, namespace: {other}}}"))
-    );
-    let commit = scene.repository.commit(&[("shop/all.yaml", Some(&manifests))]);
-    scene.application("shop", json!({}));
-    scene.ready_at("namespace first, then what is in it", "shop", &commit);
-    assert!(scene.get("clusterrole", &other).is_some());
-    let live = scene.kubectl(&["get", "configmap", "settings", "--namespace", &other, "--output=name"]);
-    assert_eq!(live.trim(), "configmap/settings");
 }
 
 fn polling_finds_a_commit() {

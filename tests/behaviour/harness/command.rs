@@ -1,6 +1,12 @@
 //! Programs that are run to their end.
 
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A program that runs longer hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What a program that ended left behind.
 #[derive(Debug)]
@@ -19,10 +25,23 @@ impl Ran {
     /// Runs a command to its end.
     pub fn new(command: &mut Command) -> Self {
         let line = format!("{command:?}");
-        let output = command.output().unwrap_or_else(|error| panic!("{line}: {error}"));
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let code = output.status.code().unwrap_or_else(|| panic!("{line}: {}", output.status));
-        Self { command: line, code, stdout: text(output.stdout), stderr: text(output.stderr) }
+        let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut process = started.unwrap_or_else(|error| panic!("{line}: {error}"));
+        let (stdout, stderr) = (text(process.stdout.take()), text(process.stderr.take()));
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                break status;
+            }
+            if began.elapsed() > DEADLINE {
+                process.kill().unwrap();
+                process.wait().unwrap();
+                panic!("{line}: not within {} s", DEADLINE.as_secs());
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let code = status.code().unwrap_or_else(|| panic!("{line}: {status}"));
+        Self { command: line, code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 
     /// Its standard output.
@@ -44,4 +63,13 @@ impl Ran {
         assert_eq!(self.code, code, "{command}\n{stdout}{stderr}");
         self.stdout
     }
+}
+
+/// Reads to the end on a thread of its own, so that a full pipe stops nobody.
+fn text(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.unwrap().read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }

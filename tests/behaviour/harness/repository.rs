@@ -1,6 +1,7 @@
 //! A Git repository on the cluster's Git server, and a clone from which commits are pushed.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -56,6 +57,25 @@ impl Repository {
         self.git(&[what, "--force", name]);
         let kind = if what == "tag" { "tags" } else { "heads" };
         self.git(&["push", "--quiet", "--force", &self.url, &format!("HEAD:refs/{kind}/{name}")]);
+    }
+
+    /// Rewrites `main` to be so many commits shorter.
+    pub fn go_back(&self, commits: usize) {
+        self.git(&["reset", "--quiet", "--hard", &format!("HEAD~{commits}")]);
+        self.git(&["push", "--quiet", "--force", &self.url, "HEAD:main"]);
+    }
+
+    /// Removes a reference on the server.
+    pub fn remove(&self, reference: &str) {
+        self.git(&["push", "--quiet", &self.url, &format!(":{reference}")]);
+    }
+
+    /// Commits a symbolic link in place of what is at `path`, and pushes it.
+    pub fn link(&self, path: &str, target: &str) -> String {
+        let file = self.clone.path().join(path);
+        let _ = fs::remove_file(&file);
+        symlink(target, file).unwrap();
+        self.commit(&[])
     }
 
     fn configure(&self, query: &str) {

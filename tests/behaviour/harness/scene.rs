@@ -40,7 +40,15 @@ impl Scene {
 
     /// As [`Self::with`], but the controller does not run yet.
     pub fn waiting(arguments: &[&str]) -> Self {
-        let namespace = namespace(timing::current());
+        Self::of(namespace(timing::current()), arguments)
+    }
+
+    /// Another scene in the same test, whose controller does not run yet.
+    pub fn beside(&self, name: &str, arguments: &[&str]) -> Self {
+        Self::of(format!("{}-{name}", self.namespace), arguments)
+    }
+
+    fn of(namespace: String, arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
         let controller = Controller::new(&namespace, &kubeconfig, directory.path(), arguments);
