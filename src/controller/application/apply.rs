@@ -7,6 +7,7 @@ use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
+use kube::core::ObjectMeta;
 use kube::discovery::ApiResource;
 use windlass_core::health::Health;
 use windlass_core::object::{Gvk, ObjectId};
@@ -206,22 +207,39 @@ pub(super) async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, 
     if scope.ctx.world.is_wanted(id) {
         return Ok(false);
     }
-    let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
-    let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
-    // A kind that is not served any more has no objects.
-    let Some(resource) = &found else { return Ok(false) };
+    let Some((resource, meta)) = find(scope, id).await? else { return Ok(false) };
     let failure = |error: kube::Error| object_failure(id, "", &error);
-    let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else {
-        return Ok(false);
-    };
     let live = scope.ctx.world.observation(id, &meta, Health::missing());
     if live.ownership != Ownership::App(scope.key.clone()) || live.keep {
         return Ok(false);
     }
     if !live.deleting {
-        scope.ctx.applier.delete(resource, id, Some(live.uid)).await.map_err(failure)?;
+        scope.ctx.applier.delete(&resource, id, Some(live.uid)).await.map_err(failure)?;
     }
     Ok(true)
+}
+
+/// The metadata of a live object, in any version of its kind. What is of a kind that is not served any more
+/// does not exist.
+pub(super) async fn find(
+    scope: &Scope<'_>,
+    id: &ObjectId,
+) -> Result<Option<((ApiResource, KindScope), ObjectMeta)>, Failure> {
+    let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
+    let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
+    let Some(resource) = found else { return Ok(None) };
+    match scope.ctx.applier.metadata(&resource, id).await {
+        Ok(meta) => Ok(meta.map(|meta| (resource, meta))),
+        // A missing object is no error, so the path is what is missing: the kind went since the last look.
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            let served = scope.ctx.catalog.refresh().await.map_err(unavailable)?;
+            match served.any_version(&id.group, &id.kind) {
+                Some(_) => Err(object_failure(id, "", &kube::Error::Api(status))),
+                None => Ok(None),
+            }
+        }
+        Err(error) => Err(object_failure(id, "", &error)),
+    }
 }
 
 /// Waits until the API server serves what the CustomResourceDefinitions of the release define.

@@ -10,7 +10,7 @@ use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Ownership, TIERS, tier};
 
-use super::apply::prune_one;
+use super::apply::{find, prune_one};
 use super::{Scope, back_off, conditions, record};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
@@ -84,17 +84,12 @@ async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Fai
 
 async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
     each(scope, memory.inventory.iter().collect(), |id| async move {
-        let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
-        let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
-        let Some(resource) = &found else { return Ok(false) };
-        let failure = |error: kube::Error| object_failure(id, "", &error);
-        let Some(meta) = scope.ctx.applier.metadata(resource, id).await.map_err(failure)? else {
-            return Ok(false);
-        };
+        let Some((resource, meta)) = find(scope, id).await? else { return Ok(false) };
         if scope.ctx.world.observation(id, &meta, Health::missing()).ownership
             == Ownership::App(scope.key.clone())
         {
-            scope.ctx.applier.release(resource, id).await.map_err(failure)?;
+            let failure = |error: kube::Error| object_failure(id, "", &error);
+            scope.ctx.applier.release(&resource, id).await.map_err(failure)?;
         }
         Ok(false)
     })
