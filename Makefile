@@ -43,9 +43,9 @@ demo: ## See it work: cluster, Git server, controller and a tour (DEMO=tour exit
 	scripts/ensure-tools.sh demo
 	scripts/demo.sh
 
-bench: ## Measure against a bare apply loop on the same cluster
+bench: ## Measure against a bare apply loop on the same cluster (ARGS="--apps 1000")
 	scripts/ensure-tools.sh build
-	scripts/bench.sh
+	scripts/bench.sh $(ARGS)
 
 crds: ## Write the CustomResourceDefinitions from the Rust types
 	scripts/crds.sh write

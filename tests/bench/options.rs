@@ -20,8 +20,8 @@ pub struct Options {
     /// Requests in flight of the bare loop
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: u16,
-    /// How long to look at the controller at rest
-    #[arg(long, default_value = "60s")]
+    /// How long to look at the controller at rest; workers without work leave after one to two minutes
+    #[arg(long, default_value = "150s")]
     pub idle: Duration,
     /// Changes by hand that are to be healed
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]

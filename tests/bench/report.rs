@@ -55,6 +55,8 @@ fn first_sync(table: &mut Table, figures: &Figures) {
     ];
     let cluster = cluster.map(|seconds| format!("{seconds:.1} s")).join(", ");
     table.row("CPU of the cluster: objects only, Windlass, same writes", &cluster, "");
+    let ratio = over(&|r| r.first_sync.cluster_cpu_seconds / r.same.cluster_cpu_seconds);
+    table.row("CPU of the cluster against the same writes", &format!("{ratio:.2}"), "");
     table.row("most memory of controller and workers", &memory(&sync.peak), "");
     table.counts("written", &sync.writes);
     table.counts("read", &sync.reads);
