@@ -48,7 +48,7 @@ fn broken_sources() {
             "silent",
             at(&format!("{git}/_silent/x.git"), "main"),
             "SourceTimeout",
-            vec!["_silent", "never answers"],
+            vec!["_silent", "sends nothing"],
         ),
     ];
     for (name, ..) in &cases {
