@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
 use kube::discovery::ApiResource;
+use windlass_core::api::HealthStatus;
 use windlass_core::health::Health;
 use windlass_core::object::{Gvk, ObjectId};
 use windlass_core::plan::{
@@ -26,6 +27,11 @@ use crate::failure::Failure;
 
 /// How long a new kind may take to be served.
 const ESTABLISH_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long the answer of the cluster's own controllers is waited for.
+const SETTLE: Duration = Duration::from_millis(150);
+/// How often it is looked for: in memory, where the watches put it.
+const SETTLE_LOOK: Duration = Duration::from_millis(10);
 
 /// What came of a plan.
 pub struct Outcome {
@@ -94,6 +100,22 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
         }
     }
     Outcome { begun, done, errors }
+}
+
+/// Gives the cluster's own controllers a moment to answer what was applied. Most do within milliseconds, and
+/// then the status is written once instead of as progressing first.
+pub async fn settle(scope: &Scope<'_>, outcome: &Outcome) {
+    let progressing = |action: &Action| {
+        let observed = scope.ctx.world.observed(&action.id);
+        observed.is_some_and(|observed| observed.health.status == HealthStatus::Progressing)
+    };
+    let moved = async {
+        while outcome.done.iter().any(progressing) {
+            tokio::time::sleep(SETTLE_LOOK).await;
+        }
+    };
+    // What takes longer is told as progressing.
+    let _ = tokio::time::timeout(SETTLE, moved).await;
 }
 
 async fn run<F>(actions: Vec<Action>, f: impl Fn(Action) -> F) -> Vec<ActionResult>

@@ -91,6 +91,7 @@ pub async fn reconcile(
     let planned = plan::actions(&scope, memory, admitted).await;
     let begun = begin::release(&mut scope, memory, planned).await?;
     let applied = apply::carry_out(&scope, memory, begun).await;
+    apply::settle(&scope, &applied).await;
     let assessed = assess::judge(&scope, memory, applied);
     record::status(&mut scope, memory, assessed).await
 }
