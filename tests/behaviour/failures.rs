@@ -9,7 +9,7 @@ use crate::harness::manifests::{config_map, deployment};
 use crate::harness::{Scene, until};
 use crate::tests;
 
-tests![broken_manifests, what_the_api_server_refuses];
+tests![broken_manifests, what_the_api_server_refuses, names_that_appear_twice_in_a_list];
 
 /// An Application that is broken by a commit.
 struct Case {
@@ -184,4 +184,24 @@ fn what_the_api_server_refuses() {
         case("field", &[("app.yaml", &field)], "InvalidObject", &["field/app.yaml", ".spec.replicaz"]),
     ];
     break_and_mend(&scene, &cases, good, || ());
+}
+
+/// The API server answers these with an internal error, which would be tried again for ever.
+fn names_that_appear_twice_in_a_list() {
+    let scene = Scene::new();
+    let twice = "{name: main, image: web:1, env: [{name: COLOUR, value: a}, {name: COLOUR, value: b}]}";
+    let broken = deployment("web", 1, "web:1").replace("{name: main, image: \"web:1\"}", twice);
+    assert!(broken.contains("COLOUR"), "{broken}");
+    scene.repository.commit(&[("shop/web.yaml", Some(&broken))]);
+    scene.application("shop", json!({}));
+    let message = until("a name that appears twice told", || {
+        let stalled = scene.condition("shop", "Stalled")?;
+        if stalled.status == "True" {
+            Ok(stalled.message)
+        } else {
+            Err(format!("{}: {}", stalled.reason, stalled.message))
+        }
+    });
+    println!("failures: env: {message}");
+    assert!(message.contains("shop/web.yaml") && message.contains("COLOUR"), "{message}");
 }

@@ -10,6 +10,7 @@ use crate::tests;
 
 tests![
     the_namespace_is_created_on_request,
+    a_namespace_that_is_deleted_comes_back,
     manual_waits_for_a_person,
     suspend_stops_everything,
     polling_finds_a_commit,
@@ -33,6 +34,30 @@ fn the_namespace_is_created_on_request() {
     let left = scene.kubectl(&["get", "configmaps", "--namespace", &destination, "--output=name"]);
     assert!(!left.contains("settings"), "{left}");
     assert_eq!(scene.get("namespace", &destination).unwrap()["status"]["phase"], "Active");
+}
+
+fn a_namespace_that_is_deleted_comes_back() {
+    let scene = Scene::new();
+    let commit = scene.repository.commit(&[
+        ("shop/settings.yaml", Some(&config_map("settings", "one"))),
+        ("shop/web.yaml", Some(&deployment("web", 1, "web:1"))),
+    ]);
+    let destination = format!("{}-target", scene.namespace);
+    let spec = json!({"destination": {"namespace": destination}, "sync": {"createNamespace": true}});
+    scene.application("shop", spec);
+    scene.ready_at("Ready", "shop", &commit);
+    let uid = scene.get("namespace", &destination).unwrap()["metadata"]["uid"].clone();
+    scene.kubectl(&["delete", "namespace", &destination, "--wait=false"]);
+    until("namespace and objects back", || {
+        let live = scene.get("namespace", &destination).ok_or("the namespace is gone")?;
+        let names =
+            scene.kubectl(&["get", "configmaps,deployments", "--namespace", &destination, "--output=name"]);
+        if live["metadata"]["uid"] != uid && names.contains("settings") && names.contains("web") {
+            return Ok(());
+        }
+        Err(format!("{}: {names}", live["status"]["phase"]))
+    });
+    scene.ready_at("Ready again", "shop", &commit);
 }
 
 fn manual_waits_for_a_person() {

@@ -9,6 +9,7 @@ use crate::tests;
 tests![
     a_removed_object_is_pruned,
     an_empty_render_prunes_nothing,
+    a_path_that_vanishes_prunes_nothing,
     a_failing_render_prunes_nothing_and_says_where,
     an_empty_release_can_be_allowed,
     many_prunes_wait_for_a_person,
@@ -49,6 +50,23 @@ fn an_empty_render_prunes_nothing() {
     pause(1.0);
     assert_eq!(scene.object_writes(mark), [""; 0]);
     assert!(scene.get("configmap", "settings").is_some());
+}
+
+fn a_path_that_vanishes_prunes_nothing() {
+    let scene = Scene::new();
+    let first = scene.repository.commit(&[
+        ("shop/settings.yaml", Some(&config_map("settings", "one"))),
+        ("other/settings.yaml", Some(&config_map("other", "one"))),
+    ]);
+    scene.application("shop", json!({"sync": {"allowEmpty": true}}));
+    scene.ready_at("Ready", "shop", &first);
+    let mark = scene.mark();
+    scene.repository.commit(&[("shop/settings.yaml", None)]);
+    scene.windlass(&["refresh", "shop"]);
+    let message = scene.not_ready("missing path told", "shop", "PathNotFound");
+    assert!(message.contains("shop"), "{message}");
+    pause(1.0);
+    assert_eq!(scene.object_writes(mark), [""; 0], "a path that is gone is no empty release");
 }
 
 fn a_failing_render_prunes_nothing_and_says_where() {

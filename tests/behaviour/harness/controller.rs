@@ -84,6 +84,11 @@ impl Controller {
         })
     }
 
+    /// Whether it runs; one that ended by itself does not.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none())
+    }
+
     /// Its workers of a kind, `fetch` or `render`, by process id.
     pub fn workers(&self, kind: &str) -> Vec<u32> {
         let parent = self.pid();
