@@ -23,6 +23,8 @@ use crate::worker::Pool;
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a look into a mirror may take.
 const LOOK_DEADLINE: Duration = Duration::from_secs(30);
+/// The pause after the first look that fails is twice this, and doubles with each one more.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Longest pause between looks at a repository that fails.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
@@ -204,8 +206,11 @@ impl Mirror {
         });
         if !references.is_empty() {
             let results = self.resolve(references.clone()).await;
-            // One mistyped branch must not slow the others down.
-            let ok = results.iter().any(Result::is_ok);
+            // A repository that says what it has not works: a mistyped branch slows nobody down.
+            let answered = |result: &Result<_, Failure>| {
+                result.as_ref().err().is_none_or(|failure| failure.reason == "RevisionNotFound")
+            };
+            let ok = results.iter().any(answered);
             for result in &results {
                 let label = result.as_ref().err().map_or("ok", |failure| failure.reason.as_str());
                 self.tools.metrics.resolves.with_label_values(&[label]).inc();
@@ -280,9 +285,16 @@ impl Mirror {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The time to the next look. After a failure it begins short, since most of them are over soon, and
+    /// grows beyond the interval, since a server that struggles needs rest.
     fn pause(&self, interval: Duration) -> Duration {
-        let failures = self.with(|state| state.failures);
-        let pause = interval.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE.max(interval));
+        let pause = match self.with(|state| state.failures) {
+            0 => interval,
+            failures => {
+                let first = interval.min(FIRST_PAUSE);
+                first.saturating_mul(1 << failures.min(10)).min(MAX_PAUSE.max(interval))
+            }
+        };
         pause.mul_f64(rand::rng().random_range(0.9..1.1))
     }
 }
