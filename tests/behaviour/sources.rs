@@ -6,10 +6,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::manifests::config_map;
-use crate::harness::{Scene, cluster, signal, until, until_within};
+use crate::harness::{Scene, block_on, cluster, pause, signal, until, until_within};
 use crate::tests;
 
-tests![a_stopped_worker, broken_sources, a_password_is_needed, a_worker_that_is_killed];
+tests![
+    a_stopped_worker,
+    broken_sources,
+    a_password_is_needed,
+    a_worker_that_is_killed,
+    a_missing_branch_slows_nobody_down,
+    a_glitch_is_soon_forgotten,
+];
 
 fn at(url: &str, branch: &str) -> Value {
     json!({"sources": [{"name": "env", "git": {"url": url, "branch": branch, "path": "shop"}}]})
@@ -136,6 +143,8 @@ fn a_stopped_worker() {
         signal(*worker, libc::SIGSTOP);
     }
     scene.application("shop", json!({"sources": [scene.source("env", "next")]}));
+    // Nothing shows when the stopped worker has this work; other work must not get there first.
+    pause(3.0);
     let next = scene.repository.commit(&[("steady/app.yaml", Some(&config_map("steady", "two")))]);
     scene.refresh("steady");
     scene.ready_at("steady Ready beside a stopped worker", "steady", &next);
@@ -171,4 +180,39 @@ fn a_worker_that_is_killed() {
     let second = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "two")))]);
     scene.windlass(&["refresh", "shop", "--no-wait"]).ok();
     scene.ready_at("Ready after workers were killed", "shop", &second);
+}
+
+/// A repository that answers is looked at at every interval, whatever one Application wants of it.
+fn a_missing_branch_slows_nobody_down() {
+    let scene = Scene::with(&["--poll-interval=1s"]);
+    let first = scene.repository.commit(&[("steady/app.yaml", Some(&config_map("steady", "one")))]);
+    scene.try_application("wrong", &at(&scene.repository.url, "nowhere")).unwrap();
+    scene.application("steady", json!({}));
+    scene.ready_at("Ready", "steady", &first);
+    scene.not_ready("missing branch told", "wrong", "RevisionNotFound");
+    let address = format!("{}/metrics", scene.controller.operations());
+    let looks = || {
+        let metrics = block_on(async { reqwest::get(&address).await?.text().await }).unwrap();
+        let line =
+            metrics.lines().find(|line| line.starts_with("windlass_source_resolve_total{result=\"ok\"}"));
+        line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok()).unwrap()
+    };
+    let before = looks();
+    until("15 looks, one a second", || match looks() - before {
+        15.. => Ok(()),
+        more => Err(format!("{more} looks")),
+    });
+}
+
+fn a_glitch_is_soon_forgotten() {
+    let scene = Scene::new();
+    let first = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "one")))]);
+    scene.application("shop", json!({}));
+    scene.ready_at("Ready", "shop", &first);
+    scene.repository.delete();
+    scene.windlass(&["refresh", "shop"]);
+    scene.not_ready("missing repository told", "shop", "RepositoryNotFound");
+    scene.repository.open();
+    let second = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "two")))]);
+    scene.ready_at("found again, looking every 60 s", "shop", &second);
 }

@@ -22,7 +22,7 @@ impl Repository {
     pub fn new(name: &str) -> Self {
         let url = format!("{}/{name}.git", cluster().git.trim_end_matches('/'));
         let repository = Self { url, name: name.to_owned(), clone: TempDir::new().unwrap() };
-        repository.configure("");
+        repository.open();
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
         repository
     }
@@ -30,6 +30,18 @@ impl Repository {
     /// Asks for a user and a password from now on.
     pub fn protect(&self, user: &str, password: &str) {
         self.configure(&format!("?user={user}&password={password}"));
+    }
+
+    /// Makes the repository on the server, where it is not there, and lets everybody read it.
+    pub fn open(&self) {
+        self.configure("");
+    }
+
+    /// Removes the repository from the server; the clone keeps its commits.
+    pub fn delete(&self) {
+        let status =
+            block_on(async { reqwest::Client::new().delete(&self.url).send().await }).unwrap().status();
+        assert!(status.is_success(), "DELETE {}: {status}", self.url);
     }
 
     /// Commits files, of which `None` are removed, and pushes them; gives the commit's id.
