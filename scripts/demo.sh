@@ -4,7 +4,6 @@
 # exit code 0 only if every step happened.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-root=$PWD
 
 bold=""; dim=""; plain=""
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m'; dim=$'\e[2m'; plain=$'\e[0m'; fi
@@ -46,9 +45,8 @@ say "Windlass, a real Kubernetes control plane and fake nodes; the first time ta
 cargo build --locked
 cluster_program=$(tests/cluster/build.sh cluster)
 kwok=$(tests/cluster/build.sh kwok)
-cp target/debug/windlass "$work/windlass" 2>/dev/null || cp "${CARGO_TARGET_DIR:-target}/debug/windlass" "$work/windlass"
 mkdir "$work/bin"
-mv "$work/windlass" "$work/bin/windlass"
+cp "${CARGO_TARGET_DIR:-target}/debug/windlass" "$work/bin/windlass"
 export PATH="$work/bin:$PATH"
 
 title "Start a control plane: etcd, kube-apiserver, controller-manager, scheduler, 3 fake nodes, a Git server"
