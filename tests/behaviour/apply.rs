@@ -1,9 +1,11 @@
 //! From a commit to live objects.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::harness::manifests::{config_map, deployment, service};
-use crate::harness::{Scene, until};
+use crate::harness::{Scene, record, until};
 use crate::tests;
 
 tests![
@@ -24,9 +26,11 @@ fn a_commit_becomes_live_and_ready() {
         ("shop/web.yaml", Some(&[deployment("web", 3, "web:1"), service("web")].join("---\n"))),
         ("shop/settings.yaml", Some(&config_map("settings", "two"))),
     ]);
+    let began = Instant::now();
     let said = scene.refresh("shop");
     assert!(said.starts_with("shop: "), "{said}");
-    scene.ready_at("refresh to Ready, with a Deployment", "shop", &first);
+    scene.ready_at("refresh answered to Ready, with a Deployment", "shop", &first);
+    record("windlass refresh started to Ready, with a Deployment", began.elapsed());
     assert_eq!(scene.get("deployment", "web").unwrap()["status"]["readyReplicas"], 3);
     assert_eq!(scene.get("configmap", "settings").unwrap()["data"]["key"], "two");
     let status = scene.read("shop").unwrap().status.unwrap();
@@ -51,12 +55,14 @@ fn a_second_commit_changes_only_what_changed() {
     scene.settled();
     let mark = scene.mark();
     let second = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
+    let began = Instant::now();
     scene.refresh("shop");
     until("refresh answered to object live", || {
         let live = scene.get("configmap", "settings").unwrap()["data"]["key"].clone();
         if live == "two" { Ok(()) } else { Err(format!("it has {live}")) }
     });
     scene.ready_at("refresh answered to Ready", "shop", &second);
+    record("windlass refresh started to live and Ready", began.elapsed());
     assert_eq!(scene.object_writes(mark), ["patch configmaps settings"]);
 }
 
