@@ -145,7 +145,7 @@ pub struct SourceState {
     #[schemars(length(max = 63))]
     pub name: String,
 
-    /// For example `main@3f2a9c1…` with the full commit id.
+    /// The revision that was rendered, for example `main@3f2a9c1`.
     #[schemars(length(max = 512))]
     pub revision: String,
 
