@@ -41,12 +41,12 @@ pub async fn objects_only(testbed: &Testbed, options: &Options, namespace: &str)
 }
 
 /// Applies the objects of all applications, and for each makes writes like Windlass's own: a finalizer and
-/// two statuses on an Application, a Secret, an Event, of the sizes found in the namespace `model`.
+/// two statuses on an Application, a Secret, an Event, of the sizes of `own`.
 pub async fn same_writes(
     testbed: &Testbed,
     options: &Options,
     namespace: &str,
-    model: &str,
+    own: &Own,
 ) -> anyhow::Result<Loop> {
     testbed.namespace(namespace).await?;
     let client = &testbed.bare.client;
@@ -56,13 +56,12 @@ pub async fn same_writes(
         let body = serde_json::from_value(objects::application(app, "http://127.0.0.1/nowhere.git"))?;
         created.push(applications.create(&PostParams::default(), &body).await?);
     }
-    let own = Own::like(&testbed.admin, model).await?;
     testbed.audit.quiet().await?;
     let before = processes::cpu(testbed.pid()?)?;
     let slots = Semaphore::new(options.concurrency.into());
     let began = Instant::now();
     let counts: Vec<usize> = stream::iter((0..options.apps).zip(created))
-        .map(|(app, application)| one(client, &slots, options, namespace, app, application, &own))
+        .map(|(app, application)| one(client, &slots, options, namespace, app, application, own))
         .buffer_unordered(options.concurrency.into())
         .try_collect()
         .await?;
@@ -84,7 +83,7 @@ async fn apply(client: &Client, namespace: &str, object: Object) -> anyhow::Resu
 }
 
 /// What Windlass wrote for one of its applications besides the objects.
-struct Own {
+pub struct Own {
     secret: Secret,
     status: ApplicationStatus,
 }

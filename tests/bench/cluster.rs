@@ -62,10 +62,15 @@ async fn measure(testbed: &Testbed, options: &Options) -> anyhow::Result<Figures
         progress(&format!("round {round}: first sync of {} applications", options.apps));
         let (synced, first_sync) =
             sync::first(testbed, options, &repository, &format!("bench-windlass-{round}")).await?;
+        let own = bare::Own::of(testbed, &synced.namespace).await?;
+        if round < options.rounds {
+            // What is left behind would weigh on the next round.
+            progress(&format!("round {round}: deletion of the applications"));
+            sync::remove_all(testbed, options, &synced).await?;
+        }
         synced.controller.stop().await?;
         progress(&format!("round {round}: bare loop, the same writes"));
-        let same =
-            bare::same_writes(testbed, options, &format!("bench-same-{round}"), &synced.namespace).await?;
+        let same = bare::same_writes(testbed, options, &format!("bench-same-{round}"), &own).await?;
         rounds.push(Round { bare, first_sync, same });
         last = Some(synced.namespace);
     }

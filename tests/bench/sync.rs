@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use kube::ResourceExt as _;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use tokio::time::Instant;
 
 use crate::audit::{Request, counts};
@@ -82,6 +82,23 @@ pub async fn first(
     Ok((Synced { namespace: namespace.to_owned(), controller }, figures))
 }
 
+/// Deletes all applications and waits until Windlass pruned their objects and let them go.
+pub async fn remove_all(testbed: &Testbed, options: &Options, synced: &Synced) -> anyhow::Result<()> {
+    let applications = objects::applications(&testbed.admin, &synced.namespace);
+    applications.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+    let deadline = Instant::now() + patience(options);
+    while !applications.list_metadata(&ListParams::default()).await?.items.is_empty() {
+        ensure!(Instant::now() < deadline, "applications that do not go:\n{}", synced.controller.tail());
+        tokio::time::sleep(LOOK).await;
+    }
+    testbed.audit.quiet().await
+}
+
+/// More than the applications need to come or to go.
+fn patience(options: &Options) -> Duration {
+    Duration::from_secs(120 + u64::from(options.apps))
+}
+
 /// Whether a request is about an object of an application.
 pub fn is_object(request: &Request, namespace: &str) -> bool {
     let kinds = ["serviceaccounts", "configmaps", "services", "deployments"];
@@ -91,12 +108,11 @@ pub fn is_object(request: &Request, namespace: &str) -> bool {
 /// When the last application was Synced, and when the last one was Ready.
 async fn all(live: &mut Live, options: &Options) -> anyhow::Result<(Instant, Instant)> {
     let count = usize::try_from(options.apps)?;
-    let within = Duration::from_secs(120 + u64::from(options.apps));
     let (mut synced, mut ready) = (HashSet::new(), HashSet::new());
     let mut last_synced = None;
     let what = format!("all of {count} applications Synced and Ready");
     let last_ready = live
-        .until(&what, within, |seen| {
+        .until(&what, patience(options), |seen| {
             if is_synced(&seen.object) && synced.insert(seen.object.name_any()) {
                 last_synced = Some(seen.at);
             }
