@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 /// A line can come a moment after the answer to its request.
@@ -102,14 +103,18 @@ impl Audit {
     }
 
     fn read(&self, mark: Mark) -> anyhow::Result<Vec<Request>> {
-        let mut file = File::open(&self.file)?;
-        file.seek(SeekFrom::Start(mark.0))?;
-        let mut file = BufReader::new(file);
-        let mut requests = Vec::new();
+        let mut file = BufReader::new(File::open(&self.file)?);
         let mut line = String::new();
+        // A mark can be in the middle of a line, which then began before it.
+        if let Some(before) = mark.0.checked_sub(1) {
+            file.seek(SeekFrom::Start(before))?;
+            file.skip_until(b'\n')?;
+        }
+        let mut requests = Vec::new();
         // The last line may be half written.
         while file.read_line(&mut line)? > 0 && line.ends_with('\n') {
-            requests.extend(parse(&serde_json::from_str(&line)?));
+            let event = serde_json::from_str(&line).with_context(|| format!("in the audit log: {line}"))?;
+            requests.extend(parse(&event));
             line.clear();
         }
         Ok(requests)
