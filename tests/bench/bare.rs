@@ -89,7 +89,9 @@ pub struct Own {
 }
 
 impl Own {
-    async fn like(client: &Client, namespace: &str) -> anyhow::Result<Self> {
+    /// Reads it of the first application of a namespace that is in sync.
+    pub async fn of(testbed: &Testbed, namespace: &str) -> anyhow::Result<Self> {
+        let client = &testbed.admin;
         let application =
             Api::<Application>::namespaced(client.clone(), namespace).get(&objects::name(0)).await?;
         let owner = format!("{namespace}/{}", objects::name(0));
