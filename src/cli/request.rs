@@ -50,6 +50,7 @@ pub async fn ask(
         action,
         by: connection.user.chars().take(LONGEST_USER).collect(),
         revision,
+        release: None,
     };
     let annotation = serde_json::to_string(&request)?;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}}));

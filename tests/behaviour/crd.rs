@@ -135,7 +135,7 @@ fn defaults_are_written_in() {
                 "allowEmpty": false, "adopt": "Unowned",
             },
             "health": {"timeout": "10m"},
-            "deletionPolicy": "Prune",
+            "deletionPolicy": "Prune", "onFailure": "Auto",
             "suspend": false,
         })
     );

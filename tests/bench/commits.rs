@@ -54,6 +54,7 @@ pub async fn measure(
             action: Action::Refresh,
             by: "bench".into(),
             revision: None,
+            release: None,
         };
         let annotation = serde_json::to_string(&request)?;
         let patch = json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}});

@@ -64,6 +64,8 @@ fn action(action: Action) -> &'static str {
         Action::Refresh => "refresh",
         Action::Sync => "sync",
         Action::AllowPrune => "allow-prune",
+        Action::Rollback => "rollback",
+        Action::Retry => "retry",
     }
 }
 

@@ -173,6 +173,8 @@ async fn announce(
         revision: release.revision().to_owned(),
         since: Time(started),
         fields: String::new(),
+        hooks: Vec::new(),
+        healthy_since: None,
     });
     conditions::reconciling(
         &mut status,

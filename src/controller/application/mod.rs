@@ -10,6 +10,8 @@ mod assess;
 mod begin;
 mod conditions;
 mod delete;
+mod events;
+mod history;
 mod plan;
 mod record;
 pub mod render;

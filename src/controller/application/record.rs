@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::runtime::events::{Event, EventType};
-use kube::{Api, Resource as _};
 use serde_json::json;
-use windlass_core::api::{
-    Application, ApplicationStatus, HistoryEntry, MAX_HISTORY, ReleaseRef, Request, SourceState, SyncStatus,
-    bounded_message,
-};
-use windlass_core::plan::Verb;
+use windlass_core::api::{Application, ApplicationStatus, ReleaseRef, Request, SourceState, SyncStatus};
 
 use super::assess::Assessed;
-use super::{Scope, back_off, conditions};
+use super::{Scope, back_off, conditions, events, history};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::controller::view::AppView;
@@ -46,7 +41,7 @@ pub async fn status(
     if status != before && only_display_differs(&before, &status) && too_soon {
         again.push(Some(DISPLAY_PAUSE));
     } else {
-        publish_events(scope, &before, &assessed).await;
+        events::publish(scope, &before, &assessed).await;
         write(scope, memory, status).await?;
     }
     let mut shown = Application::clone(&scope.app);
@@ -91,13 +86,15 @@ fn next_status(
                 revision: release.revision().to_owned(),
                 since: known.map_or_else(|| Time(Timestamp::now()), |stable| stable.since),
                 fields: assessed.fields.clone(),
+                hooks: Vec::new(),
+                healthy_since: None,
             });
             status.next = None;
         }
         if applied {
             status.sync.revision = release.revision().to_owned();
         }
-        remember(scope, &mut status, assessed, complete);
+        history::remember(scope, &mut status, assessed, complete);
     }
     status.sync.status = assessed.sync;
     status.health = assessed.health.clone();
@@ -120,99 +117,6 @@ fn next_status(
 fn handled(request: Option<&Request>, status: &mut ApplicationStatus) {
     if let Some(request) = request {
         status.handled_request = Some(request.id.clone());
-    }
-}
-
-/// Adds a release to the history when its first attempt ends, and mends the entry when a later one does.
-fn remember(scope: &Scope<'_>, status: &mut ApplicationStatus, assessed: &Assessed, complete: bool) {
-    let begun = &assessed.outcome.begun;
-    let Some(release) = begun.release.as_ref().filter(|_| begun.new_release) else { return };
-    if !complete && assessed.outcome.errors.is_empty() && assessed.outcome.done.is_empty() {
-        return;
-    }
-    let failure = assessed.failure.as_ref().filter(|_| !complete);
-    let entry = HistoryEntry {
-        digest: release.digest().as_str().to_owned(),
-        revision: release.revision().to_owned(),
-        started_at: Time(begun.started),
-        finished_at: complete.then(|| Time(Timestamp::now())),
-        trigger: trigger(scope),
-        result: if complete { "Synced" } else { "Failed" }.to_owned(),
-        message: bounded_message(&failure.map_or_else(|| summary(assessed), |f| f.message.clone())),
-    };
-    match status.history.first_mut() {
-        Some(last) if last.digest == entry.digest && last.finished_at.is_none() => {
-            *last =
-                HistoryEntry { started_at: last.started_at.clone(), trigger: last.trigger.clone(), ..entry };
-        }
-        _ => status.history.insert(0, entry),
-    }
-    status.history.truncate(MAX_HISTORY);
-}
-
-fn trigger(scope: &Scope<'_>) -> String {
-    let Some(request) = &scope.request else { return "commit".into() };
-    let action = serde_json::to_value(request.action).unwrap_or_default();
-    let action = action.as_str().unwrap_or("request");
-    let by: String = request.by.chars().filter(|c| !c.is_control()).take(100).collect();
-    if by.is_empty() {
-        format!("{action} requested")
-    } else {
-        format!("{action} requested by {by} (claimed)")
-    }
-}
-
-/// `2 created, 1 updated, 3 pruned`
-fn summary(assessed: &Assessed) -> String {
-    let count = |verb: Verb| assessed.outcome.done.iter().filter(|action| action.verb == verb).count();
-    let parts = [
-        (Verb::Create, "created"),
-        (Verb::Update, "updated"),
-        (Verb::Heal, "healed"),
-        (Verb::Restore, "restored"),
-        (Verb::Prune, "pruned"),
-    ];
-    let words: Vec<_> = parts
-        .into_iter()
-        .filter_map(|(verb, word)| Some(count(verb)).filter(|n| *n > 0).map(|n| format!("{n} {word}")))
-        .collect();
-    if words.is_empty() { "nothing to change".into() } else { words.join(", ") }
-}
-
-async fn publish_events(scope: &Scope<'_>, before: &ApplicationStatus, assessed: &Assessed) {
-    let begun = &assessed.outcome.begun;
-    let revision = begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
-    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let event = if let Some(failure) = &assessed.failure {
-        // The condition may have been cut; its beginning tells as well.
-        let told: String = failure.message.chars().take(200).collect();
-        if old.is_some_and(|c| c.reason == failure.reason && c.message.starts_with(&told)) {
-            return;
-        }
-        (EventType::Warning, failure.reason.clone(), failure.message.clone())
-    } else if !assessed.outcome.done.is_empty() {
-        let healed: Vec<_> = assessed
-            .outcome
-            .done
-            .iter()
-            .filter(|a| matches!(a.verb, Verb::Heal | Verb::Restore))
-            .map(|a| a.id.to_string())
-            .collect();
-        let mut note = format!("{revision}: {}", summary(assessed));
-        if !healed.is_empty() {
-            note = format!("{note} ({})", healed.join(", "));
-        }
-        let reason = if begun.new_release { "Synced" } else { "Healed" };
-        (EventType::Normal, reason.to_owned(), note)
-    } else {
-        return;
-    };
-    let (type_, reason, note) = event;
-    tracing::info!(app = %scope.key, reason, "{note}");
-    let event =
-        Event { type_, reason, note: Some(bounded_message(&note)), action: "Sync".into(), secondary: None };
-    if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {
-        tracing::warn!(app = %scope.key, %error, "an Event could not be written");
     }
 }
 

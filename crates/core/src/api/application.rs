@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ApplicationStatus, Duration};
+use super::{ApplicationStatus, HealthPolicy, OnFailure, SyncPolicy, Verify};
 
 /// Keeps what Git says live in the cluster: fetches the sources, renders them into one release, applies
 /// it, heals drift and prunes what Git no longer has.
@@ -55,6 +55,20 @@ pub struct ApplicationSpec {
     #[serde(default)]
     pub health: HealthPolicy,
 
+    /// Applications that must be ready at their own newest release before a new release of this one begins.
+    /// Drift is healed meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub depends_on: Vec<Dependency>,
+
+    /// Gates that a new release has to pass after its objects are healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+
+    /// What happens when a new release fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+
     /// What happens to the objects when this Application is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -62,6 +76,20 @@ pub struct ApplicationSpec {
     /// Stops everything for this Application: no fetch, no apply, no heal, no prune.
     #[serde(default)]
     pub suspend: bool,
+}
+
+/// Another Application that this one needs.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// Its name.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// Its namespace; that of the dependent Application when this is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub namespace: Option<String>,
 }
 
 /// One place that manifests come from.
@@ -203,90 +231,6 @@ pub struct Destination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
-}
-
-/// How a new release reaches the cluster.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SyncPolicy {
-    /// `Auto` applies each new release at once; `Manual` waits for `windlass sync`.
-    pub mode: SyncMode,
-
-    /// Deletes objects that the release no longer has.
-    pub prune: bool,
-
-    /// Restores objects that something else changed or deleted.
-    pub self_heal: bool,
-
-    /// Creates the destination namespace where it is missing. It is never deleted by Windlass.
-    pub create_namespace: bool,
-
-    /// The largest share of more than 10 objects that one release may prune without approval.
-    #[schemars(length(min = 2, max = 4), regex(pattern = "^([0-9]|[1-9][0-9]|100)%$"))]
-    pub prune_limit: String,
-
-    /// Lets a release without any object prune everything.
-    pub allow_empty: bool,
-
-    /// What happens to an object that exists already and belongs to no Application.
-    pub adopt: Adopt,
-}
-
-impl Default for SyncPolicy {
-    fn default() -> Self {
-        Self {
-            mode: SyncMode::Auto,
-            prune: true,
-            self_heal: true,
-            create_namespace: false,
-            prune_limit: "50%".into(),
-            allow_empty: false,
-            adopt: Adopt::Unowned,
-        }
-    }
-}
-
-impl SyncPolicy {
-    /// [`Self::prune_limit`] as a number from 0 to 100.
-    pub fn prune_limit_percent(&self) -> u8 {
-        self.prune_limit.trim_end_matches('%').parse().unwrap_or(0).min(100)
-    }
-}
-
-/// When a new release is applied.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SyncMode {
-    /// At once.
-    #[default]
-    Auto,
-    /// When a person asks for it; drift is still healed.
-    Manual,
-}
-
-/// What happens to an existing object without an owner.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Adopt {
-    /// Taken over, unless Argo CD, Flux or Helm tracks it.
-    #[default]
-    Unowned,
-    /// Taken over even from those.
-    Force,
-    /// Never taken over: a conflict.
-    Never,
-}
-
-/// How long health may take.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct HealthPolicy {
-    /// A release that is still progressing after this time counts as degraded.
-    pub timeout: Duration,
-}
-
-impl Default for HealthPolicy {
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(600) }
-    }
 }
 
 /// What happens to the objects of a deleted Application.

@@ -6,13 +6,23 @@
 
 mod application;
 mod duration;
+mod health;
+mod release;
+mod request;
 mod status;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use application::*;
 pub use duration::{Duration, DurationError};
+pub use health::*;
+pub use release::*;
+pub use request::{Action, Request};
 pub use status::*;
+pub use sync::*;
+pub use verify::*;
 
 /// The API group.
 pub const GROUP: &str = "windlass.dev";
@@ -48,32 +58,4 @@ impl std::fmt::Display for AppKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
-}
-
-/// What people ask of an Application by [`REQUEST_ANNOTATION`], written with their own rights.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    /// Chosen by the asker; a request is carried out once, then echoed in `status.handledRequest`.
-    pub id: String,
-    /// What to do.
-    pub action: Action,
-    /// Who asks, as far as the asker says so; shown as claimed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub by: String,
-    /// The revision that may prune more than the limit, for [`Action::AllowPrune`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-}
-
-/// What a [`Request`] asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// Look at the sources now.
-    Refresh,
-    /// Look at the sources now and apply, even where the sync mode is Manual.
-    Sync,
-    /// As [`Action::Sync`], and let the named revision prune above the limit.
-    AllowPrune,
 }

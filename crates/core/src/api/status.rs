@@ -1,11 +1,11 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{HistoryEntry, Quarantined, ReleaseRef};
+
 /// Longest message in a status, in bytes; longer ones are cut at a character.
 pub const MAX_MESSAGE: usize = 1024;
-/// Most entries in [`ApplicationStatus::history`].
-pub const MAX_HISTORY: usize = 10;
 /// Most entries in [`Resources::unhealthy`].
 pub const MAX_UNHEALTHY: usize = 50;
 
@@ -30,13 +30,19 @@ pub struct ApplicationStatus {
     /// Whether what the cluster has works.
     pub health: HealthState,
 
-    /// The release that is applied completely.
+    /// The last release that was applied completely and became healthy; what a rollback goes back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable: Option<ReleaseRef>,
 
-    /// The release that is being applied; its snapshot is stored before this is written.
+    /// The release that is being applied or has not proved itself yet; its snapshot is stored before this is
+    /// written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<ReleaseRef>,
+
+    /// Releases that failed and are not applied again until a person asks for it, newest first.
+    #[schemars(length(max = 10))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<Quarantined>,
 
     /// What each source resolved to at the last look.
     #[schemars(length(max = 10))]
@@ -115,28 +121,6 @@ pub enum HealthStatus {
     Degraded,
 }
 
-/// One release by the digest of its objects and the revisions that it was rendered from.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct ReleaseRef {
-    /// SHA-256 over the objects of the release.
-    #[schemars(length(max = 64))]
-    pub digest: String,
-
-    /// The revisions of the sources, joined by commas.
-    #[schemars(length(max = 1024))]
-    pub revision: String,
-
-    /// When it was begun (`next`) or completed (`stable`).
-    pub since: Time,
-
-    /// Hash over the fields that the API server says are ours in all objects of the release. A restarted
-    /// controller that computes the same from one list per kind knows that nothing drifted meanwhile.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 64))]
-    pub fields: String,
-}
-
 /// What a source resolved to.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -153,39 +137,6 @@ pub struct SourceState {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 32))]
     pub renderer: String,
-}
-
-/// One past release.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct HistoryEntry {
-    /// Digest of the release.
-    #[schemars(length(max = 64))]
-    pub digest: String,
-
-    /// The revisions of the sources, joined by commas.
-    #[schemars(length(max = 1024))]
-    pub revision: String,
-
-    /// When it was begun.
-    pub started_at: Time,
-
-    /// When its last object was applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Time>,
-
-    /// What set it off, for example `commit` or `sync requested by jane (claimed)`.
-    #[schemars(length(max = 256))]
-    pub trigger: String,
-
-    /// `Synced` or `Failed`.
-    #[schemars(length(max = 32))]
-    pub result: String,
-
-    /// What was changed, or what went wrong.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub message: String,
 }
 
 /// The objects of a release in numbers.

@@ -1,0 +1,122 @@
+//! Stage 6: carries the plan out, tier by tier, with bounded concurrency.
+
+mod namespace;
+mod object;
+mod prune;
+mod served;
+mod settle;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use windlass_core::plan::{Action, CRD_TIER, Conflict, tier};
+
+use super::Scope;
+use super::begin::{Begun, store};
+use crate::controller::context::Memory;
+use crate::failure::Failure;
+
+pub use prune::{find, prune_one};
+pub use settle::settle;
+
+/// What came of a plan.
+pub struct Outcome {
+    /// What was begun, with conflicts that showed up on the way.
+    pub begun: Begun,
+    /// What was done, in no particular order.
+    pub done: Vec<Action>,
+    /// What went wrong, an object each.
+    pub errors: Vec<Failure>,
+}
+
+/// What came of one action.
+enum ActionResult {
+    /// It was carried out.
+    Done(Action),
+    /// The object was not ours to prune; it is only forgotten.
+    Forgotten(Action),
+    /// The object belongs to somebody else.
+    Conflict(Conflict),
+    /// It could not be carried out.
+    Failed(Action, Failure),
+}
+
+/// Carries a plan out. Errors of single objects do not stop the others, so that one pass tells all of them;
+/// but nothing is pruned after an error.
+pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun) -> Outcome {
+    let mut done = Vec::new();
+    let mut errors = Vec::new();
+    let Some(release) = begun.release.clone() else { return Outcome { begun, done, errors } };
+    if !begun.plan.applies.is_empty()
+        && scope.app.spec.sync.create_namespace
+        && let Err(failure) = namespace::create(scope).await
+    {
+        errors.push(failure);
+        return Outcome { begun, done, errors };
+    }
+    for actions in std::mem::take(&mut begun.plan.applies) {
+        let crds = actions.first().is_some_and(|a| tier(&a.id.group, &a.id.kind) == CRD_TIER);
+        let results = run(actions, |action| object::apply(scope, memory, &release, action)).await;
+        sort(results, &mut begun, &mut done, &mut errors);
+        if crds && let Err(failure) = served::established(scope, &release).await {
+            errors.push(failure);
+        }
+    }
+    if errors.is_empty() && begun.plan.conflicts.is_empty() {
+        let mut forgotten = Vec::new();
+        for actions in std::mem::take(&mut begun.plan.prunes) {
+            let results = run(actions, |action| prune::prune(scope, action)).await;
+            for result in &results {
+                if let ActionResult::Done(action) | ActionResult::Forgotten(action) = result {
+                    forgotten.push(action.id.clone());
+                }
+            }
+            sort(results, &mut begun, &mut done, &mut errors);
+        }
+        for id in begun.plan.kept.iter().filter(|_| scope.app.spec.sync.prune) {
+            forgotten.push(id.clone());
+        }
+        for id in &forgotten {
+            memory.inventory.remove(id);
+            scope.ctx.world.forget(id);
+        }
+        scope.ctx.world.unclaim(scope.key, forgotten.iter());
+        // A claim that outlived its object would stand in another Application's way after a restart. If this
+        // fails, the next release stores the inventory again.
+        if !forgotten.is_empty()
+            && let Err(error) = store(scope, memory, &release, &memory.inventory).await
+        {
+            tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
+        }
+    }
+    Outcome { begun, done, errors }
+}
+
+async fn run<F>(actions: Vec<Action>, f: impl Fn(Action) -> F) -> Vec<ActionResult>
+where
+    F: Future<Output = ActionResult>,
+{
+    actions.into_iter().map(f).collect::<FuturesUnordered<_>>().collect().await
+}
+
+fn sort(results: Vec<ActionResult>, begun: &mut Begun, done: &mut Vec<Action>, errors: &mut Vec<Failure>) {
+    for result in results {
+        match result {
+            ActionResult::Done(action) => done.push(action),
+            ActionResult::Forgotten(_) => {}
+            ActionResult::Conflict(conflict) => begun.plan.conflicts.push(conflict),
+            ActionResult::Failed(action, failure) => {
+                tracing::debug!(object = %action.id, verb = ?action.verb, %failure, "an action failed");
+                errors.push(failure);
+            }
+        }
+    }
+}
+
+fn failed(scope: &Scope<'_>, action: Action, failure: Failure) -> ActionResult {
+    count(scope, &action, &failure.reason);
+    ActionResult::Failed(action, failure)
+}
+
+fn count(scope: &Scope<'_>, action: &Action, result: &str) {
+    scope.ctx.metrics.actions.with_label_values(&[&format!("{:?}", action.verb), result]).inc();
+}

@@ -1,0 +1,66 @@
+//! Deletes one object.
+
+use kube::core::ObjectMeta;
+use kube::discovery::ApiResource;
+use windlass_core::health::Health;
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{Action, Ownership, Scope as KindScope};
+
+use super::{ActionResult, count, failed};
+use crate::cluster::error::{ClusterError, object_failure};
+use crate::controller::application::Scope;
+use crate::failure::Failure;
+
+/// Prunes an object that the release no longer has.
+pub async fn prune(scope: &Scope<'_>, action: Action) -> ActionResult {
+    let Ok(_permit) = scope.ctx.writes.acquire().await else { return ActionResult::Forgotten(action) };
+    match prune_one(scope, &action.id).await {
+        Ok(true) => {
+            count(scope, &action, "ok");
+            ActionResult::Done(action)
+        }
+        Ok(false) => ActionResult::Forgotten(action),
+        Err(failure) => failed(scope, action, failure),
+    }
+}
+
+/// Deletes a live object that still carries our annotation; whether it did. An object that is gone, that
+/// asks to be kept, that belongs to somebody else now or that another Application waits for is left alone.
+pub async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
+    if scope.ctx.world.is_wanted(id) {
+        return Ok(false);
+    }
+    let Some((resource, meta)) = find(scope, id).await? else { return Ok(false) };
+    let failure = |error: kube::Error| object_failure(id, "", &error);
+    let live = scope.ctx.world.observation(id, &meta, Health::missing());
+    if live.ownership != Ownership::App(scope.key.clone()) || live.keep {
+        return Ok(false);
+    }
+    if !live.deleting {
+        scope.ctx.applier.delete(&resource, id, Some(live.uid)).await.map_err(failure)?;
+    }
+    Ok(true)
+}
+
+/// The metadata of a live object, in any version of its kind. What is of a kind that is not served any more
+/// does not exist.
+pub async fn find(
+    scope: &Scope<'_>,
+    id: &ObjectId,
+) -> Result<Option<((ApiResource, KindScope), ObjectMeta)>, Failure> {
+    let unavailable = |error: ClusterError| Failure::transient("ApiServerUnavailable", error.to_string());
+    let found = scope.ctx.catalog.any_version(&id.group, &id.kind).await.map_err(unavailable)?;
+    let Some(resource) = found else { return Ok(None) };
+    match scope.ctx.applier.metadata(&resource, id).await {
+        Ok(meta) => Ok(meta.map(|meta| (resource, meta))),
+        // A missing object is no error, so the path is what is missing: the kind went since the last look.
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            let served = scope.ctx.catalog.refresh().await.map_err(unavailable)?;
+            match served.any_version(&id.group, &id.kind) {
+                Some(_) => Err(object_failure(id, "", &kube::Error::Api(status))),
+                None => Ok(None),
+            }
+        }
+        Err(error) => Err(object_failure(id, "", &error)),
+    }
+}

@@ -1,0 +1,48 @@
+//! The Kubernetes Events of an Application.
+
+use kube::Resource as _;
+use kube::runtime::events::{Event, EventType};
+use windlass_core::api::{ApplicationStatus, bounded_message};
+use windlass_core::plan::Verb;
+
+use super::Scope;
+use super::assess::Assessed;
+use super::history::summary;
+
+/// Publishes what was done, or what went wrong for the first time.
+pub async fn publish(scope: &Scope<'_>, before: &ApplicationStatus, assessed: &Assessed) {
+    let begun = &assessed.outcome.begun;
+    let revision = begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let event = if let Some(failure) = &assessed.failure {
+        // The condition may have been cut; its beginning tells as well.
+        let told: String = failure.message.chars().take(200).collect();
+        if old.is_some_and(|c| c.reason == failure.reason && c.message.starts_with(&told)) {
+            return;
+        }
+        (EventType::Warning, failure.reason.clone(), failure.message.clone())
+    } else if !assessed.outcome.done.is_empty() {
+        let healed: Vec<_> = assessed
+            .outcome
+            .done
+            .iter()
+            .filter(|a| matches!(a.verb, Verb::Heal | Verb::Restore))
+            .map(|a| a.id.to_string())
+            .collect();
+        let mut note = format!("{revision}: {}", summary(assessed));
+        if !healed.is_empty() {
+            note = format!("{note} ({})", healed.join(", "));
+        }
+        let reason = if begun.new_release { "Synced" } else { "Healed" };
+        (EventType::Normal, reason.to_owned(), note)
+    } else {
+        return;
+    };
+    let (type_, reason, note) = event;
+    tracing::info!(app = %scope.key, reason, "{note}");
+    let event =
+        Event { type_, reason, note: Some(bounded_message(&note)), action: "Sync".into(), secondary: None };
+    if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {
+        tracing::warn!(app = %scope.key, %error, "an Event could not be written");
+    }
+}
