@@ -3,7 +3,7 @@
 # prints their paths on standard output, one a line; progress goes to standard
 # error. A program that is there already is only named.
 #
-#   build.sh [cluster|kwok|helm|all]...        (default: cluster)
+#   build.sh [cluster|kwok|helm|prometheus|all]...        (default: cluster)
 #
 # They are kept in $WINDLASS_CACHE/bin (default: ~/.cache/windlass/bin).
 set -euo pipefail
@@ -124,8 +124,11 @@ build_one() {
     cluster) build windlass-cluster "$here" . "-s -w$stamps" "4 to 10 minutes" ;;
     kwok) build kwok "$tools/kwok" sigs.k8s.io/kwok/cmd/kwok "-s -w" "about 100 s" ;;
     helm) build helm "$tools/helm" helm.sh/helm/v3/cmd/helm "-s -w" "about 70 s" ;;
-    all) for tool in cluster kwok helm; do build_one "$tool"; done ;;
-    *) die "unknown program '$1': cluster, kwok, helm or all" ;;
+    prometheus)
+      build prometheus "$tools/prometheus" github.com/prometheus/prometheus/cmd/prometheus "-s -w" "about 5 minutes"
+      ;;
+    all) for tool in cluster kwok helm prometheus; do build_one "$tool"; done ;;
+    *) die "unknown program '$1': cluster, kwok, helm, prometheus or all" ;;
   esac
 }
 

@@ -175,6 +175,7 @@ async fn announce(
         fields: String::new(),
         hooks: Vec::new(),
         healthy_since: None,
+        gates: Vec::new(),
     });
     conditions::reconciling(
         &mut status,

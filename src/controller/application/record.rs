@@ -88,6 +88,7 @@ fn next_status(
                 fields: assessed.fields.clone(),
                 hooks: Vec::new(),
                 healthy_since: None,
+                gates: Vec::new(),
             });
             status.next = None;
         }

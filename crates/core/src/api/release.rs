@@ -36,6 +36,41 @@ pub struct ReleaseRef {
     /// When all objects were healthy and its gates began to be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Time>,
+
+    /// What the gates of `verify` have seen so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub gates: Vec<GateState>,
+}
+
+/// What one gate has seen of a release.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct GateState {
+    /// Name of the gate.
+    #[schemars(length(max = 63))]
+    pub name: String,
+
+    /// How many looks gave a value within the bounds.
+    #[serde(default)]
+    pub good: u32,
+
+    /// How many of the last looks in a row gave a value outside of them; looks without data don't count.
+    #[serde(default)]
+    pub bad: u32,
+
+    /// The last value, a decimal number; empty where the last look gave none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 32))]
+    pub value: String,
+
+    /// Why the last look gave no value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 256))]
+    pub problem: String,
+
+    /// When it looked last.
+    pub last_look: Time,
 }
 
 /// A hook of a release: an object that is created once at its phase and runs to its end.
