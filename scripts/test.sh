@@ -12,7 +12,7 @@ core() {
 
 # The programs are built first and by name, so that a test never waits for a compiler.
 behaviour() {
-  tests/cluster/build.sh cluster kwok helm
+  tests/cluster/build.sh cluster kwok helm prometheus
   tests/cluster/check.sh
   cargo test --locked --test '*'
 }

@@ -55,6 +55,8 @@ pub struct Metrics {
     pub worker_seconds: HistogramVec,
     /// Status writes.
     pub status_writes: IntCounterVec,
+    /// Seconds of a query to a Prometheus, by result: `value` or `no-data`.
+    pub query_seconds: HistogramVec,
 }
 
 impl Metrics {
@@ -94,6 +96,11 @@ impl Metrics {
                 "windlass_worker_seconds",
                 "Seconds of a call of a worker",
                 &["request"],
+            )?,
+            query_seconds: seconds(
+                "windlass_prometheus_query_seconds",
+                "Seconds of a query to a Prometheus, by result",
+                &["result"],
             )?,
             status_writes: counter("windlass_status_write_total", "Status writes by result", &["result"])?,
             registry,

@@ -39,6 +39,9 @@ pub struct Controller {
     /// Address of /metrics, /healthz and /readyz; `off` for none
     #[arg(long, default_value = "127.0.0.1:9090")]
     operations_address: Listen,
+    /// The Prometheus that gates ask where they name none, for example http://prometheus.monitoring:9090
+    #[arg(long, value_name = "URL")]
+    prometheus_address: Option<String>,
     /// Applications that are worked on at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
@@ -102,6 +105,7 @@ impl Controller {
             web_address: self.web_address.0,
             anonymous: self.anonymous,
             operations_address: self.operations_address.0,
+            prometheus_address: self.prometheus_address.clone(),
             concurrency: usize::from(self.concurrency),
             leader_election: !self.no_leader_election,
         }

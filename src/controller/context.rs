@@ -24,6 +24,7 @@ use crate::cluster::client::Clients;
 use crate::cluster::discovery::Catalog;
 use crate::cluster::store::Store;
 use crate::failure::Failure;
+use crate::prometheus::Prometheus;
 use crate::telemetry::Metrics;
 use crate::worker::Pool;
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub anonymous: bool,
     /// Where `/metrics`, `/healthz` and `/readyz` are served; `None` for nowhere.
     pub operations_address: Option<SocketAddr>,
+    /// The Prometheus that gates ask where they name none.
+    pub prometheus_address: Option<String>,
     /// Reconciles at the same time.
     pub concurrency: usize,
     /// Wait for the Lease before acting.
@@ -74,6 +77,8 @@ pub struct Context {
     pub watches: Watches,
     /// The mirrors in use.
     pub mirrors: Mirrors,
+    /// Asks for metrics.
+    pub prometheus: Prometheus,
     /// Runs renders.
     pub pool: Arc<Pool>,
     /// Whom to look at next.

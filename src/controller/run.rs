@@ -27,6 +27,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Election, LeaseLost};
 use crate::cluster::store::Store;
 use crate::cluster::watch::GroupKind;
+use crate::prometheus::{Guard, Prometheus, QueryError};
 use crate::telemetry::Metrics;
 use crate::web::{self, Web, WebConfig, WebError, operations_router};
 use crate::worker::{Kind, Pool, PoolConfig};
@@ -53,6 +54,9 @@ pub enum RunError {
     /// Two metrics have one name.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// No metrics can be asked for.
+    #[error(transparent)]
+    Prometheus(#[from] QueryError),
     /// A part that should run as long as the controller ended.
     #[error("a part of the controller ended, which is a bug in Windlass: {0}")]
     Ended(String),
@@ -72,6 +76,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let mirrors = config.cache_dir.join("mirrors");
     std::fs::create_dir_all(&mirrors).map_err(|error| RunError::Cache(mirrors.clone(), error))?;
+    let prometheus = Prometheus::new(Guard::new(api_server(&kube).await))?;
     let clients = client::connect(kube)?;
     let instance = client::instance(&clients.requests, &config.install).await?;
     let metrics = Arc::new(Metrics::new()?);
@@ -104,6 +109,7 @@ pub async fn run(
         instance,
         cluster,
         world,
+        prometheus,
         pool,
         queue,
         views,
@@ -149,6 +155,15 @@ pub async fn run(
         election.release().await;
     }
     Ok(())
+}
+
+/// The addresses of the API server: no Application may have it asked for metrics. One that is on loopback is
+/// left out, since a Prometheus may be there too.
+async fn api_server(kube: &kube::Config) -> Vec<std::net::IpAddr> {
+    let host = kube.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let found = tokio::net::lookup_host((host, 0)).await;
+    let addresses = found.into_iter().flatten().map(|address| address.ip());
+    addresses.filter(|address| !address.is_loopback()).collect()
 }
 
 /// One Lease for each set of namespaces that is looked after, so that controllers of different namespaces

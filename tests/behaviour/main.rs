@@ -11,6 +11,7 @@ mod crd;
 mod delete;
 mod drift;
 mod failures;
+mod gates;
 mod harness;
 mod kinds;
 mod modes;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         restart::tests(),
         crash::tests(),
         failures::tests(),
+        gates::tests(),
         web::tests(),
         delete::tests(),
         prune::tests(),

@@ -106,29 +106,35 @@ pub fn reference(git: &api::GitSource) -> Reference {
 }
 
 async fn credentials(scope: &Scope<'_>, source: &api::Source) -> Result<Credentials, Failure> {
-    let Some(reference) = &source.secret_ref else { return Ok(Credentials::Anonymous) };
+    match &source.secret_ref {
+        Some(reference) => secret_credentials(scope, &format!("source {}", source.name), reference).await,
+        None => Ok(Credentials::Anonymous),
+    }
+}
+
+/// The credentials in a Secret of the Application's namespace; `what` is for whom, as a user is told.
+///
+/// # Errors
+/// Where the Secret cannot be read, or holds none.
+pub async fn secret_credentials(
+    scope: &Scope<'_>,
+    what: &str,
+    reference: &api::LocalReference,
+) -> Result<Credentials, Failure> {
     let api = Api::<Secret>::namespaced(scope.ctx.clients.requests.clone(), &scope.key.namespace);
     let secret = api.get_opt(&reference.name).await.map_err(|error| {
         let text = crate::cluster::error::words(&error);
-        Failure::transient("SecretUnreadable", format!("source {}: {text}", source.name))
+        Failure::transient("SecretUnreadable", format!("{what}: {text}"))
     })?;
     let secret = secret.ok_or_else(|| {
-        Failure::transient(
-            "SecretNotFound",
-            format!(
-                "source {}: there is no Secret {} in namespace {}",
-                source.name, reference.name, scope.key.namespace
-            ),
-        )
+        let namespace = &scope.key.namespace;
+        let text = format!("{what}: there is no Secret {} in namespace {namespace}", reference.name);
+        Failure::transient("SecretNotFound", text)
     })?;
     from_secret(&secret).ok_or_else(|| {
-        Failure::transient(
-            "SecretInvalid",
-            format!(
-                "source {}: Secret {} must have username and password, or bearerToken",
-                source.name, reference.name
-            ),
-        )
+        let name = &reference.name;
+        let text = format!("{what}: Secret {name} must have username and password, or bearerToken");
+        Failure::transient("SecretInvalid", text)
     })
 }
 

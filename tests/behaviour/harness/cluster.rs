@@ -98,8 +98,8 @@ fn start() -> Result<Cluster, String> {
     Ok(Cluster { kubeconfig, audit, git, kubectl, client, process: Mutex::new(Some(process)) })
 }
 
-/// The path of a program of the cluster: from the environment, else built where that was not done yet.
-fn program(name: &str) -> Result<PathBuf, String> {
+/// The path of a program that tests run: from the environment, else built where that was not done yet.
+pub fn program(name: &str) -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os(format!("WINDLASS_TEST_{}", name.to_uppercase())) {
         return Ok(path.into());
     }
