@@ -7,6 +7,7 @@
 //! and answers with actions, and [`health`] judges what the actions led to. [`api`] is what users write.
 
 pub mod api;
+pub mod fields;
 pub mod gate;
 pub mod health;
 pub mod object;

@@ -5,9 +5,9 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::discovery::{Discovery, Scope as KubeScope, verbs};
-use windlass_core::api::{AppKey, Application, PRUNE_ANNOTATION};
+use windlass_core::api::{AppKey, Application};
 use windlass_core::object::{Cluster, ObjectId};
-use windlass_core::plan::{Ownership, ownership};
+use windlass_core::plan::{Keep, Ownership, ownership};
 use windlass_core::release::Release;
 
 use super::super::connection::Connection;
@@ -72,8 +72,7 @@ pub(super) async fn look(
         report.notes.push(format!("objects to prune were not looked for in: {}", unlisted.join(", ")));
     }
     for (id, (resource, object)) in found {
-        let kept = object.metadata.annotations.as_ref().and_then(|a| a.get(PRUNE_ANNOTATION));
-        if !app.spec.sync.prune || kept.is_some_and(|value| value == "false") {
+        if !app.spec.sync.prune || Keep::of(object.metadata.annotations.as_ref()).on_prune {
             report.notes.push(format!("{id} is no longer wanted and stays, as asked"));
         } else if let Some(change) = change(&id, &resource, object) {
             report.changes.push(change);

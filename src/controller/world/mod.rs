@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::core::ObjectMeta;
-use windlass_core::api::{AppKey, PRUNE_ANNOTATION};
+use windlass_core::api::AppKey;
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Applied, Instance, Observed, Ownership, own_fields, ownership};
+use windlass_core::plan::{Applied, Instance, Keep, Observed, Ownership, own_fields, ownership};
 
 use super::queue::{Queue, Trigger};
 use crate::cluster::watch::{GroupKind, Observer, version};
@@ -50,11 +50,7 @@ impl World {
             ownership: ownership(&self.instance, id, meta),
             fields: own_fields(&self.manager, meta.managed_fields.as_deref().unwrap_or_default()),
             deleting: meta.deletion_timestamp.is_some(),
-            keep: meta
-                .annotations
-                .as_ref()
-                .and_then(|a| a.get(PRUNE_ANNOTATION))
-                .is_some_and(|v| v == "false"),
+            keep: Keep::of(meta.annotations.as_ref()),
             health,
         }
     }

@@ -34,6 +34,17 @@ pub const OWNER_ANNOTATION: &str = "windlass.dev/owner";
 pub const REQUEST_ANNOTATION: &str = "windlass.dev/request";
 /// Annotation `"false"` on a managed object: never prune it.
 pub const PRUNE_ANNOTATION: &str = "windlass.dev/prune";
+/// Annotation `"true"` on an object: applied where it is missing, never updated or healed.
+pub const CREATE_ONLY_ANNOTATION: &str = "windlass.dev/create-only";
+/// Annotation on an object: fields that are left to others, as paths separated by commas.
+pub const IGNORE_ANNOTATION: &str = "windlass.dev/ignore";
+/// Annotation `immutable` on an object: delete and make it anew where the API server refuses a change of an
+/// immutable field.
+pub const REPLACE_ANNOTATION: &str = "windlass.dev/replace";
+/// Annotation `Keep` on an object: a rollback leaves it as it is.
+pub const ROLLBACK_ANNOTATION: &str = "windlass.dev/rollback";
+/// Annotation `"true"` on an object: a release that changes it is not rolled back without a person.
+pub const IRREVERSIBLE_ANNOTATION: &str = "windlass.dev/irreversible";
 /// Finalizer on an Application whose objects are not gone yet.
 pub const FINALIZER: &str = "windlass.dev/prune";
 

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::kinds::{Kinds, Scope};
+use super::options::ObjectOptions;
 use super::owner::Instance;
 use crate::api::AppKey;
 use crate::object::{Cluster, Gvk, Object, ObjectId};
@@ -67,6 +68,8 @@ pub enum ViolationReason {
     InvalidObject,
     /// The API server does not serve the kind, and the release does not define it.
     UnknownKind,
+    /// An annotation asks for something that there is not.
+    InvalidOption,
     /// Two manifests are the same object.
     DuplicateObject,
     /// More objects or bytes than a release may have.
@@ -191,6 +194,9 @@ fn one(
                 return Err(violation(ViolationReason::InvalidObject, message));
             }
         }
+    }
+    if let Err(error) = ObjectOptions::of(&object) {
+        return Err(violation(ViolationReason::InvalidOption, format!("{origin}: {label}: {error}")));
     }
     let id = object.id(admission.cluster);
     if let Some((instance, app)) = admission.owner {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::FieldsHash;
+use super::options::Keep;
 use super::order::{TIERS, tier};
 use super::owner::Ownership;
 use crate::api::{Adopt, AppKey, SyncPolicy};
@@ -21,8 +22,8 @@ pub struct Observed {
     pub fields: Option<FieldsHash>,
     /// It has a deletion timestamp.
     pub deleting: bool,
-    /// It asks not to be pruned.
-    pub keep: bool,
+    /// Whether it asks to be kept.
+    pub keep: Keep,
     /// Its health.
     pub health: Health,
 }
@@ -208,9 +209,9 @@ pub fn foreign(input: &Input<'_>, id: &ObjectId, ownership: &Ownership) -> Optio
 
 fn prunes(input: &Input<'_>, plan: &mut Plan) {
     let surplus: Vec<_> = input.inventory.iter().filter(|id| input.release.get(id).is_none()).collect();
-    let (kept, pruned): (Vec<_>, Vec<_>) = surplus
-        .into_iter()
-        .partition(|id| !input.policy.prune || (input.observed)(id).is_some_and(|observed| observed.keep));
+    let (kept, pruned): (Vec<_>, Vec<_>) = surplus.into_iter().partition(|id| {
+        !input.policy.prune || (input.observed)(id).is_some_and(|observed| observed.keep.on_prune)
+    });
     plan.kept = kept.into_iter().cloned().collect();
     let limit = input.policy.prune_limit_percent();
     // What nobody sees any more was pruned before: the stored inventory is only written with a release.

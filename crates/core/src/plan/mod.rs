@@ -8,6 +8,7 @@ mod admit;
 mod decide;
 mod fields;
 mod kinds;
+mod options;
 mod order;
 mod owner;
 #[cfg(test)]
@@ -17,5 +18,6 @@ pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit}
 pub use decide::{Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign};
 pub use fields::{FieldsHash, combined_fields, own_fields};
 pub use kinds::{BuiltinKinds, Kinds, Scope};
+pub use options::{Keep, ObjectOptions, OptionError};
 pub use order::{CRD_TIER, TIERS, tier};
 pub use owner::{Instance, Ownership, ownership};

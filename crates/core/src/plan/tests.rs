@@ -1,5 +1,6 @@
 mod admit;
 mod decide;
+mod options;
 mod ownership;
 
 use serde_json::{Value, json};

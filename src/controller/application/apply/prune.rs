@@ -33,7 +33,9 @@ pub async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure
     let Some((resource, meta)) = find(scope, id).await? else { return Ok(false) };
     let failure = |error: kube::Error| object_failure(id, "", &error);
     let live = scope.ctx.world.observation(id, &meta, Health::missing());
-    if live.ownership != Ownership::App(scope.key.clone()) || live.keep {
+    let ending = scope.app.metadata.deletion_timestamp.is_some();
+    let keep = if ending { live.keep.on_delete } else { live.keep.on_prune };
+    if live.ownership != Ownership::App(scope.key.clone()) || keep {
         return Ok(false);
     }
     if !live.deleting {

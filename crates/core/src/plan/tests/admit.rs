@@ -153,3 +153,20 @@ fn offline_commands_know_the_scope_of_built_in_kinds() {
     );
     assert_eq!(BuiltinKinds.scope(&Gvk::new("apps/v1", "Deployment")), Some(Scope::Namespaced));
 }
+
+#[test]
+fn an_option_that_means_nothing_is_told_with_file_and_object() {
+    let annotations = json!({"windlass.dev/create-only": "yes"});
+    let result = run(
+        vec![json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": annotations}
+        })],
+        |_| {},
+    );
+    assert_eq!(
+        messages(result),
+        [
+            r#"InvalidOption: 0.yaml:1: ConfigMap a: annotation windlass.dev/create-only is "yes"; it may be "true" or "false""#
+        ]
+    );
+}

@@ -8,7 +8,7 @@ use super::{config_map, id, release};
 use crate::api::{Adopt, AppKey, HealthStatus, SyncPolicy};
 use crate::health::Health;
 use crate::object::ObjectId;
-use crate::plan::{Applied, FieldsHash, Input, Observed, Ownership, Plan, Verb, decide, own_fields};
+use crate::plan::{Applied, FieldsHash, Input, Keep, Observed, Ownership, Plan, Verb, decide, own_fields};
 use crate::release::Release;
 
 /// A cluster in which everything of the release is applied and as it should be.
@@ -39,7 +39,7 @@ fn seen(owner: Ownership, hash: u32) -> Observed {
         ownership: owner,
         fields: fields(hash),
         deleting: false,
-        keep: false,
+        keep: Keep::default(),
         health: Health { status: HealthStatus::Healthy, message: String::new() },
     }
 }
@@ -145,9 +145,9 @@ fn what_the_release_no_longer_has_is_pruned_unless_somebody_says_no() {
     let mut world = two();
     world.release = release(vec![config_map("a", "1")]);
     assert_eq!(world.verbs(), [(Verb::Prune, "ConfigMap shop/b".into())]);
-    world.observed.get_mut(&id("ConfigMap", "b")).unwrap().keep = true;
+    world.observed.get_mut(&id("ConfigMap", "b")).unwrap().keep.on_prune = true;
     assert_eq!((world.verbs().len(), world.plan().kept.len()), (0, 1));
-    world.observed.get_mut(&id("ConfigMap", "b")).unwrap().keep = false;
+    world.observed.get_mut(&id("ConfigMap", "b")).unwrap().keep.on_prune = false;
     world.policy.prune = false;
     assert_eq!((world.verbs().len(), world.plan().kept.len()), (0, 1));
 }
