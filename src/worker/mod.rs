@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
-use crate::source::git::{PathIdsRequest, ResolveRequest, Revision};
+use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
 
 pub use error::WorkerError;
 pub use pool::{Pool, PoolConfig};
@@ -64,6 +64,8 @@ impl fmt::Display for Kind {
 pub enum Request {
     /// What references point to now; fetches their commits.
     Resolve(ResolveRequest),
+    /// A commit that takes files back, pushed.
+    Restore(RestoreRequest),
     /// Object ids of paths at a commit.
     PathIds(PathIdsRequest),
     /// The objects of an Application's sources.
@@ -77,7 +79,7 @@ impl Request {
     /// The kind of worker that can answer.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Resolve(_) => Kind::Fetch,
+            Self::Resolve(_) | Self::Restore(_) => Kind::Fetch,
             Self::PathIds(_) | Self::Render(_) => Kind::Render,
             Self::Probe(request) => request.kind,
         }
@@ -90,6 +92,8 @@ impl Request {
 pub enum Response {
     /// One entry for each reference, in the order asked for.
     Resolved(Vec<Result<Revision, Failure>>),
+    /// The commit, if one was needed.
+    Restored(Result<Option<Restored>, Failure>),
     /// One entry for each path, in the order asked for.
     PathIds(Result<Vec<Option<String>>, Failure>),
     /// The objects.
@@ -104,6 +108,7 @@ pub enum Response {
 pub fn handle(request: Request) -> Response {
     match request {
         Request::Resolve(request) => Response::Resolved(crate::source::git::resolve(&request)),
+        Request::Restore(request) => Response::Restored(crate::source::git::restore(&request)),
         Request::PathIds(request) => Response::PathIds(crate::source::git::path_ids(&request)),
         Request::Render(request) => Response::Rendered(crate::render::render(&request)),
         Request::Probe(_) => Response::Probed(Err("probes run in a worker only".into())),

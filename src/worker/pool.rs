@@ -13,7 +13,7 @@ use super::spawner::Spawner;
 use super::{Kind, Request, Response, Sandbox, WorkerError, sandbox};
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
-use crate::source::git::{PathIdsRequest, ResolveRequest, Revision};
+use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
 
 /// The program of this process, even where its file was replaced since.
 pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -101,6 +101,19 @@ impl Pool {
         let what = format!("fetch of {}", request.url);
         match self.call(Request::Resolve(request), deadline).await {
             Ok(Response::Resolved(revisions)) => Ok(revisions),
+            other => Err(unexpected(other, Kind::Fetch, &what)),
+        }
+    }
+
+    /// A commit that takes files back, pushed; `None` where the branch has them already.
+    pub async fn restore(
+        &self,
+        request: RestoreRequest,
+        deadline: Duration,
+    ) -> Result<Option<Restored>, Failure> {
+        let what = format!("push to {}", request.url);
+        match self.call(Request::Restore(request), deadline).await {
+            Ok(Response::Restored(restored)) => restored,
             other => Err(unexpected(other, Kind::Fetch, &what)),
         }
     }

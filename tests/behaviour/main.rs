@@ -22,6 +22,7 @@ mod restart;
 mod rights;
 mod sources;
 mod web;
+mod write_back;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         requests::tests(),
         rights::tests(),
         crd::tests(),
+        write_back::tests(),
     ];
     harness::run(tests.into_iter().flatten())
 }

@@ -2,7 +2,7 @@
 //!
 //! [`resolve`] asks the server what references point to with one small request ([`refs`]) and fetches by
 //! libgit2 ([`mirror`], over [`transport`] and [`http`]) only when the mirror lacks a commit; [`path_ids`]
-//! tells what a commit changed without reading files.
+//! tells what a commit changed without reading files; [`restore()`] commits earlier files and pushes that.
 
 mod client;
 mod compact;
@@ -12,8 +12,10 @@ mod objects;
 mod paths;
 mod pktline;
 mod problem;
+mod push;
 mod refs;
 mod resolve;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -28,6 +30,7 @@ pub use mirror::open_mirror;
 pub use objects::{Item, Kind, Names, Objects};
 pub use paths::path_ids;
 pub use resolve::{resolve, resolve_with};
+pub use restore::{RestoreRequest, Restored, restore};
 
 /// What a user wants of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

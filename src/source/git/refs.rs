@@ -185,6 +185,7 @@ pub fn sha256(url: &Url) -> Failure {
     )
 }
 
-fn is_id(text: &str) -> bool {
+/// Whether this is the id of an object: 40 hexadecimal digits.
+pub fn is_id(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -17,6 +17,21 @@ pub struct Repository {
     clone: TempDir,
 }
 
+/// A commit and what it holds.
+#[derive(Debug)]
+pub struct Pulled {
+    /// Its id.
+    pub commit: String,
+    /// The id of the one before it.
+    pub parent: String,
+    /// Who made it.
+    pub author: String,
+    /// Why.
+    pub message: String,
+    /// Every file with its content.
+    pub files: Vec<(String, String)>,
+}
+
 impl Repository {
     /// An empty repository.
     pub fn new(name: &str) -> Self {
@@ -62,6 +77,28 @@ impl Repository {
         self.git(&["commit", "--quiet", "--allow-empty", "--message", &subject]);
         self.git(&["push", "--quiet", "--force", &self.url, "HEAD:main"]);
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// A branch as it is on the server; the clone's own `main` stays where it is, unless that is the branch.
+    pub fn pull(&self, branch: &str) -> Pulled {
+        self.git(&["fetch", "--quiet", &self.url, branch]);
+        let show = |format: &str| {
+            self.git(&["show", "--no-patch", &format!("--format={format}"), "FETCH_HEAD"]).trim().to_owned()
+        };
+        let paths = self.git(&["ls-tree", "-r", "--name-only", "FETCH_HEAD"]);
+        let files =
+            paths.lines().map(|path| (path.to_owned(), self.git(&["show", &format!("FETCH_HEAD:{path}")])));
+        let pulled = Pulled {
+            commit: show("%H"),
+            parent: show("%P"),
+            author: show("%an <%ae>"),
+            message: show("%B"),
+            files: files.collect(),
+        };
+        if branch == "main" {
+            self.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
+        }
+        pulled
     }
 
     /// Names the present commit and pushes the name: `tag NAME` or `branch NAME`.
