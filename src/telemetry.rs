@@ -47,6 +47,8 @@ pub struct Metrics {
     pub reconcile_seconds: HistogramVec,
     /// What was done to objects, by verb and result (`ok` or the failure's reason).
     pub actions: IntCounterVec,
+    /// Objects asked about before an update, by result: `ok`, `refused` or `unchecked`.
+    pub preflights: IntCounterVec,
     /// Looks at repositories by result (`ok` or the failure's reason).
     pub resolves: IntCounterVec,
     /// Renders by result (`ok` or the failure's reason).
@@ -90,6 +92,11 @@ impl Metrics {
             reconciles: counter("windlass_reconcile_total", "Reconciles by result", &["result"])?,
             reconcile_seconds: seconds("windlass_reconcile_seconds", "Seconds of a reconcile", &["result"])?,
             actions: counter("windlass_action_total", "What was done to objects", &["verb", "result"])?,
+            preflights: counter(
+                "windlass_preflight_total",
+                "Objects asked about before an update, by result",
+                &["result"],
+            )?,
             resolves: counter("windlass_source_resolve_total", "Looks at repositories", &["result"])?,
             renders: counter("windlass_render_total", "Renders by result", &["result"])?,
             worker_seconds: seconds(

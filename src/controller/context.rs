@@ -13,6 +13,7 @@ use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::Instance;
 use windlass_core::release::{Release, RenderRecord, Snapshot};
 
+use super::application::Refused;
 use super::application::resolve::Subscription;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
@@ -163,6 +164,8 @@ pub struct Memory {
     pub render: Option<RenderCache>,
     /// The last render, if it failed.
     pub failed: Option<FailedRender>,
+    /// The release that the API server refused, if it did.
+    pub refused: Option<Refused>,
     /// The sources as subscribed.
     pub subscriptions: Vec<Subscription>,
     /// The status as last read or written.

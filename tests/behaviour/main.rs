@@ -16,6 +16,7 @@ mod harness;
 mod kinds;
 mod modes;
 mod observe;
+mod preflight;
 mod prune;
 mod requests;
 mod restart;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         web::tests(),
         delete::tests(),
         prune::tests(),
+        preflight::tests(),
         apply::tests(),
         conflict::tests(),
         adoption::tests(),

@@ -1,4 +1,4 @@
-//! One reconcile of an Application: eight stages, one file each, with types that make this order the only
+//! One reconcile of an Application: a file for each of its stages, with types that make this order the only
 //! one that compiles.
 //!
 //! A source, a render or an admission that fails does not end the reconcile: the last release goes on
@@ -13,9 +13,12 @@ mod delete;
 mod events;
 mod history;
 mod plan;
+mod preflight;
 mod record;
 pub mod render;
 pub mod resolve;
+
+pub use preflight::Refused;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +94,8 @@ pub async fn reconcile(
     let rendered = render::release(&scope, memory, resolved).await;
     let admitted = admit::check(&scope, memory, rendered).await;
     let planned = plan::actions(&scope, memory, admitted).await;
+    let planned = preflight::check(&scope, memory, planned).await;
+    let planned = plan::paced(memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
     let applied = apply::carry_out(&scope, memory, begun).await;
     apply::settle(&scope, &applied).await;

@@ -26,7 +26,7 @@ pub struct Planned {
     pub plan: Plan,
     /// Why something is held back.
     pub failures: Vec<Failure>,
-    /// When a heal that was put off is due.
+    /// When something that was put off is due: a heal, or another look at a refused release.
     pub heal_later: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
     }
     compare_after_restart(scope, memory, &release);
     let world = &scope.ctx.world;
-    let mut plan = decide(&Input {
+    let plan = decide(&Input {
         app: scope.key,
         release: &release,
         inventory: &memory.inventory,
@@ -68,8 +68,14 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
     let wanted = plan.conflicts.iter().map(|conflict| &conflict.id);
     let wanted = wanted.filter(|id| adopts && world.claimed_by_other(id, scope.key).is_some());
     world.want(scope.key, wanted.cloned().collect());
-    let heal_later = put_off_heals(memory, &mut plan);
-    Planned { release: Some(release), plan, failures, heal_later }
+    Planned { release: Some(release), plan, failures, heal_later: None }
+}
+
+/// Takes heals out of the plan that come too soon, where somebody keeps fighting.
+pub fn paced(memory: &mut Memory, mut planned: Planned) -> Planned {
+    let later = put_off_heals(memory, &mut planned.plan);
+    planned.heal_later = [planned.heal_later, later].into_iter().flatten().min();
+    planned
 }
 
 /// What should be in the cluster: the admitted release, unless it waits for a person.

@@ -57,6 +57,15 @@ impl Write {
 
 /// What a user wrote since a mark, the oldest first.
 pub fn writes(user: &str, since: Mark) -> Vec<Write> {
+    requests(user, since, false)
+}
+
+/// What a user had checked as if it were written, the oldest first.
+pub fn dry_runs(user: &str, since: Mark) -> Vec<Write> {
+    requests(user, since, true)
+}
+
+fn requests(user: &str, since: Mark, dry_run: bool) -> Vec<Write> {
     thread::sleep(LATE);
     let mut log = File::open(&cluster().audit).expect("the log is there");
     log.seek(SeekFrom::Start(since.0)).expect("the mark is in it");
@@ -64,17 +73,18 @@ pub fn writes(user: &str, since: Mark) -> Vec<Write> {
     log.read_to_string(&mut text).expect("it is text");
     // The last line may be half written.
     let end = text.rfind('\n').map_or(0, |end| end + 1);
-    text[..end].lines().filter(|line| line.contains(user)).filter_map(|line| write_of(line, user)).collect()
+    let lines = text[..end].lines().filter(|line| line.contains(user));
+    lines.filter_map(|line| write_of(line, user, dry_run)).collect()
 }
 
-fn write_of(line: &str, user: &str) -> Option<Write> {
+fn write_of(line: &str, user: &str, dry_run: bool) -> Option<Write> {
     let event: Value = serde_json::from_str(line).expect("a line is JSON");
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let writes = ["create", "update", "patch", "delete", "deletecollection"];
     let counts = text("/user/username") == user
         && text("/stage") == "ResponseComplete"
         && writes.contains(&text("/verb"))
-        && !text("/requestURI").contains("dryRun=All");
+        && text("/requestURI").contains("dryRun=All") == dry_run;
     let resource = match text("/objectRef/subresource") {
         "" => text("/objectRef/resource").to_owned(),
         subresource => format!("{}/{subresource}", text("/objectRef/resource")),

@@ -216,6 +216,12 @@ impl Scene {
         audit::writes(&format!("system:serviceaccount:{}:windlass", self.namespace), since)
     }
 
+    /// What this scene's controller had checked by dry runs since a mark: verb, resource and name.
+    pub fn dry_runs(&self, since: Mark) -> Vec<String> {
+        let user = format!("system:serviceaccount:{}:windlass", self.namespace);
+        audit::dry_runs(&user, since).iter().map(ToString::to_string).collect()
+    }
+
     /// The objects that this scene's controller wrote since a mark, its own bookkeeping left out: verb,
     /// resource and name, sorted.
     pub fn object_writes(&self, since: Mark) -> Vec<String> {

@@ -11,6 +11,7 @@ mod kinds;
 mod options;
 mod order;
 mod owner;
+mod preflight;
 #[cfg(test)]
 mod tests;
 
@@ -21,3 +22,4 @@ pub use kinds::{BuiltinKinds, Kinds, Scope};
 pub use options::{Keep, ObjectOptions, OptionError};
 pub use order::{CRD_TIER, TIERS, tier};
 pub use owner::{Instance, Ownership, ownership};
+pub use preflight::{Preflight, Refusal, Unchecked, is_update, tell_refused};

@@ -2,6 +2,7 @@ mod admit;
 mod decide;
 mod options;
 mod ownership;
+mod preflight;
 
 use serde_json::{Value, json};
 
