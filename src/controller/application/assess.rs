@@ -8,7 +8,7 @@ use windlass_core::api::{
 };
 use windlass_core::health::{Health, aggregate};
 use windlass_core::object::ObjectId;
-use windlass_core::plan::combined_fields;
+use windlass_core::plan::{in_sync, release_fields};
 
 use super::Scope;
 use super::apply::Outcome;
@@ -63,16 +63,10 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
     let world = &scope.ctx.world;
     let conflict = |id: &ObjectId| outcome.begun.plan.conflicts.iter().find(|conflict| conflict.id == *id);
     let mut objects = Vec::with_capacity(release.len());
-    let mut fields = Vec::with_capacity(release.len());
     for id in release.ids() {
         let observed = world.observed(id);
         let applied = world.applied(id);
-        let same = match (&observed, &applied) {
-            (Some(observed), Some(applied)) => {
-                Some(&applied.digest) == release.object_digest(id) && applied.fields == observed.fields
-            }
-            _ => false,
-        };
+        let same = in_sync(release, id, observed.as_ref(), applied.as_ref());
         let health = match (conflict(id), &observed) {
             (Some(conflict), _) => {
                 Health { status: HealthStatus::Unknown, message: conflict.message.clone() }
@@ -81,9 +75,8 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
             (None, None) => Health { status: HealthStatus::Missing, message: "it does not exist".into() },
         };
         objects.push(ObjectView { id: id.clone(), in_sync: same && conflict(id).is_none(), health });
-        fields.push(observed.and_then(|observed| observed.fields));
     }
-    let combined = combined_fields(release.ids().iter().zip(fields.iter().map(Option::as_ref)));
+    let combined = release_fields(release, &|id| world.observed(id).and_then(|observed| observed.fields));
     (objects, combined)
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::core::ObjectMeta;
 use windlass_core::api::AppKey;
+use windlass_core::fields::{ManagerNames, Managers};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Applied, Instance, Keep, Observed, Ownership, own_fields, ownership};
@@ -16,7 +17,7 @@ use crate::cluster::watch::{GroupKind, Observer, version};
 /// What is known of the cluster.
 pub struct World {
     instance: Instance,
-    manager: String,
+    managers: ManagerNames,
     queue: Arc<Queue>,
     state: Mutex<State>,
     synced: tokio::sync::watch::Sender<HashSet<GroupKind>>,
@@ -37,18 +38,20 @@ struct State {
 impl World {
     /// Knows nothing yet; tells `queue` which Application to look at.
     pub fn new(instance: Instance, queue: Arc<Queue>) -> Self {
-        let manager = instance.field_manager();
+        let managers = instance.managers();
         let synced = tokio::sync::watch::Sender::new(HashSet::new());
-        Self { instance, manager, queue, state: Mutex::default(), synced }
+        Self { instance, managers, queue, state: Mutex::default(), synced }
     }
 
     /// A live object as the plan needs it.
     pub fn observation(&self, id: &ObjectId, meta: &ObjectMeta, health: Health) -> Observed {
+        let entries = meta.managed_fields.as_deref().unwrap_or_default();
         Observed {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: version(meta),
             ownership: ownership(&self.instance, id, meta),
-            fields: own_fields(&self.manager, meta.managed_fields.as_deref().unwrap_or_default()),
+            fields: own_fields(&self.managers.main, entries),
+            managers: Managers::read(&self.managers, entries),
             deleting: meta.deletion_timestamp.is_some(),
             keep: Keep::of(meta.annotations.as_ref()),
             health,
@@ -209,8 +212,9 @@ impl Observer for World {
             if let Some(listed) = state.relisting.get_mut(&GroupKind::of(&id)) {
                 listed.insert(id.clone());
             }
-            let before = state.observed.get(&id).map(|o| (o.health.clone(), o.deleting, o.keep));
-            let now = Some((observed.health.clone(), observed.deleting, observed.keep));
+            let looks = |o: &Observed| (o.health.clone(), o.deleting, o.keep, o.managers.clone());
+            let before = state.observed.get(&id).map(looks);
+            let now = Some(looks(&observed));
             let expected = state.applied.get(&id).is_some_and(|a| a.fields == observed.fields);
             if !state.newer(&id, observed.clone()) || (expected && before == now) {
                 return None;

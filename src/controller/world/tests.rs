@@ -28,7 +28,7 @@ impl Case {
         from_value(json!({
             "resourceVersion": version.to_string(),
             "annotations": {"windlass.dev/owner": self.world.instance.annotation(&self.app, &self.id)},
-            "managedFields": [{"manager": self.world.manager, "operation": "Apply", "fieldsV1": fields}]
+            "managedFields": [{"manager": self.world.managers.main, "operation": "Apply", "fieldsV1": fields}]
         }))
         .unwrap()
     }

@@ -1,7 +1,16 @@
-//! Fields of objects: which of them are meant, and what is in them.
+//! Fields of objects: which are meant ([`Path`]), who owns them ([`FieldSet`], over `managedFields`), and what
+//! is in them.
 
+mod body;
+mod managers;
+mod outgoing;
 mod path;
+mod set;
 #[cfg(test)]
 mod tests;
 
+pub use body::{copy, pick, remove, value};
+pub use managers::{DEFAULT_STRIP, Foreign, ManagerNames, Managers, StripRules, merged, replicas};
+pub use outgoing::{Outgoing, outgoing, without};
 pub use path::{Path, PathError, Segment};
+pub use set::FieldSet;

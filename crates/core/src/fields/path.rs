@@ -108,12 +108,21 @@ impl Segment {
     }
 
     /// Whether this step leads to an item that `other` names as fully or more so.
-    fn names(&self, other: &Self) -> bool {
+    pub(super) fn names(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Item(keys), Self::Item(others)) => {
                 keys.iter().all(|(key, value)| others.get(key) == Some(value))
             }
             _ => self == other,
+        }
+    }
+
+    /// Whether `item` of a list is the one that this step names.
+    pub(super) fn find_in(&self, item: &Value) -> bool {
+        match self {
+            Self::Field(_) => false,
+            Self::Item(keys) => has(item, keys),
+            Self::Value(value) => scalar(item).as_ref() == Some(value),
         }
     }
 
@@ -130,8 +139,7 @@ impl Segment {
     pub fn place(&self, items: &[Value]) -> Option<usize> {
         match self {
             Self::Field(name) => name.parse().ok().filter(|place| *place < items.len()),
-            Self::Item(keys) => items.iter().position(|item| has(item, keys)),
-            Self::Value(value) => items.iter().position(|item| scalar(item).as_ref() == Some(value)),
+            Self::Item(_) | Self::Value(_) => items.iter().position(|item| self.find_in(item)),
         }
     }
 }

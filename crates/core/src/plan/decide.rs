@@ -5,6 +5,7 @@ use super::options::Keep;
 use super::order::{TIERS, tier};
 use super::owner::Ownership;
 use crate::api::{Adopt, AppKey, SyncPolicy};
+use crate::fields::Managers;
 use crate::health::Health;
 use crate::object::{Digest, ObjectId};
 use crate::release::Release;
@@ -20,6 +21,8 @@ pub struct Observed {
     pub ownership: Ownership,
     /// The fields that are ours.
     pub fields: Option<FieldsHash>,
+    /// What others have in it.
+    pub managers: Managers,
     /// It has a deletion timestamp.
     pub deleting: bool,
     /// Whether it asks to be kept.
@@ -162,12 +165,29 @@ fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option
     if observed.deleting {
         return None;
     }
+    if input.release.is_left_alone(id) {
+        return None;
+    }
     match applied {
         None => Some(Verb::Update),
         Some(applied) if Some(&applied.digest) != input.release.object_digest(id) => Some(Verb::Update),
         Some(applied) if applied.fields != observed.fields => Some(Verb::Heal),
         Some(_) => None,
     }
+}
+
+/// Whether a live object is as the release says.
+pub fn in_sync(
+    release: &Release,
+    id: &ObjectId,
+    observed: Option<&Observed>,
+    applied: Option<&Applied>,
+) -> bool {
+    let Some(observed) = observed else { return false };
+    let as_applied = applied.is_some_and(|applied| {
+        Some(&applied.digest) == release.object_digest(id) && applied.fields == observed.fields
+    });
+    release.is_left_alone(id) || as_applied
 }
 
 fn conflict(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Conflict> {

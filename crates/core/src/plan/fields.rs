@@ -1,6 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use crate::object::{Digest, ObjectId, canonical_json};
+use crate::release::Release;
 
 /// Hash of the set of fields that the API server says are ours in one object.
 ///
@@ -19,6 +20,13 @@ pub fn own_fields(manager: &str, entries: &[ManagedFieldsEntry]) -> Option<Field
     })?;
     let fields = canonical_json(&ours.fields_v1.as_ref()?.0);
     Some(FieldsHash(Digest::of_bytes(fields.as_bytes()).short(16).to_owned()))
+}
+
+/// [`combined_fields`] of a release. What is left alone once it exists may be as it likes.
+pub fn release_fields(release: &Release, fields: &dyn Fn(&ObjectId) -> Option<FieldsHash>) -> String {
+    let found: Vec<_> =
+        release.ids().iter().map(|id| fields(id).filter(|_| !release.is_left_alone(id))).collect();
+    combined_fields(release.ids().iter().zip(found.iter().map(Option::as_ref)))
 }
 
 /// One hash over the fields of many objects, which come in the order of their identities. A restarted

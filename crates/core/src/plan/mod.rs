@@ -8,6 +8,7 @@ mod admit;
 mod decide;
 mod fields;
 mod kinds;
+mod leave;
 mod options;
 mod order;
 mod owner;
@@ -16,9 +17,12 @@ mod preflight;
 mod tests;
 
 pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
-pub use decide::{Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign};
-pub use fields::{FieldsHash, combined_fields, own_fields};
+pub use decide::{
+    Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign, in_sync,
+};
+pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};
 pub use kinds::{BuiltinKinds, Kinds, Scope};
+pub use leave::{IgnoreError, ScaleTarget, left, scale_target};
 pub use options::{Keep, ObjectOptions, OptionError};
 pub use order::{CRD_TIER, TIERS, tier};
 pub use owner::{Instance, Ownership, ownership};

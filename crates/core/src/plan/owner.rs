@@ -1,6 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{APPLICATION_LABEL, AppKey, OWNER_ANNOTATION};
+use crate::fields::ManagerNames;
 use crate::object::{Digest, Object, ObjectId};
 
 /// One install of Windlass in one cluster. Two installs, or two clusters restored from one backup, never
@@ -23,6 +24,12 @@ impl Instance {
     /// The field manager of every server-side apply of this install.
     pub fn field_manager(&self) -> String {
         format!("windlass-{}", self.0)
+    }
+
+    /// All field managers of this install.
+    pub fn managers(&self) -> ManagerNames {
+        let hand_over = format!("windlass-handover-{}", self.0);
+        ManagerNames { main: self.field_manager(), hand_over }
     }
 
     /// Value of [`APPLICATION_LABEL`] on the objects of `app`: a hash, since names can be longer than a

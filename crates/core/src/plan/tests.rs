@@ -1,5 +1,6 @@
 mod admit;
 mod decide;
+mod leave;
 mod options;
 mod ownership;
 mod preflight;

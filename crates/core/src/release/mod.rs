@@ -4,10 +4,12 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
 
 pub use snapshot::{RenderRecord, Snapshot, SnapshotError, SourceRecord};
@@ -52,6 +54,15 @@ pub struct ReleaseObject {
     pub origin: Origin,
 }
 
+/// What of an object is left to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// These fields.
+    Fields(Vec<Path>),
+    /// Everything, once it exists.
+    Everything,
+}
+
 /// Everything that an Application wants in the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Release {
@@ -61,6 +72,7 @@ pub struct Release {
     ids: Vec<ObjectId>,
     digests: Vec<Digest>,
     digest: Digest,
+    left: BTreeMap<ObjectId, Left>,
 }
 
 impl Release {
@@ -73,7 +85,41 @@ impl Release {
         let digests: Vec<_> = objects.iter().map(|o| o.object.digest()).collect();
         let all: Vec<_> = digests.iter().map(Digest::as_str).collect();
         let digest = Digest::of_bytes(all.join("\n").as_bytes());
-        Self { revision, cluster, objects, ids, digests, digest }
+        Self { revision, cluster, objects, ids, digests, digest, left: BTreeMap::new() }
+    }
+
+    /// The same release, of which this is left to others. Its own digest is that of what Git says; the
+    /// digests of its objects are those of what is applied.
+    #[must_use]
+    pub fn leaving(mut self, left: BTreeMap<ObjectId, Left>) -> Self {
+        for ((id, object), digest) in self.ids.iter().zip(&self.objects).zip(&mut self.digests) {
+            *digest = match left.get(id) {
+                Some(Left::Fields(paths)) => Digest::of_json(&without(object.object.body(), paths)),
+                Some(Left::Everything) => Digest::of_bytes(id.to_annotation().as_bytes()),
+                None if self.left.contains_key(id) => object.object.digest(),
+                None => continue,
+            };
+        }
+        self.left = left;
+        self
+    }
+
+    /// What is left to others.
+    pub fn left(&self) -> &BTreeMap<ObjectId, Left> {
+        &self.left
+    }
+
+    /// The fields of an object that are left to others.
+    pub fn left_fields(&self, id: &ObjectId) -> &[Path] {
+        match self.left.get(id) {
+            Some(Left::Fields(paths)) => paths,
+            _ => &[],
+        }
+    }
+
+    /// Whether an object is left alone once it exists.
+    pub fn is_left_alone(&self, id: &ObjectId) -> bool {
+        self.left.get(id) == Some(&Left::Everything)
     }
 
     /// The revisions it was rendered from, for people.
@@ -116,7 +162,7 @@ impl Release {
         self.objects.get(self.ids.binary_search(id).ok()?)
     }
 
-    /// The digest of an object.
+    /// The digest of what is applied of an object.
     pub fn object_digest(&self, id: &ObjectId) -> Option<&Digest> {
         self.digests.get(self.ids.binary_search(id).ok()?)
     }

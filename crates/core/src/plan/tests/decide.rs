@@ -6,6 +6,7 @@ use serde_json::{from_value, json};
 
 use super::{config_map, id, release};
 use crate::api::{Adopt, AppKey, HealthStatus, SyncPolicy};
+use crate::fields::Managers;
 use crate::health::Health;
 use crate::object::ObjectId;
 use crate::plan::{Applied, FieldsHash, Input, Keep, Observed, Ownership, Plan, Verb, decide, own_fields};
@@ -38,6 +39,7 @@ fn seen(owner: Ownership, hash: u32) -> Observed {
         resource_version: 1,
         ownership: owner,
         fields: fields(hash),
+        managers: Managers::default(),
         deleting: false,
         keep: Keep::default(),
         health: Health { status: HealthStatus::Healthy, message: String::new() },
