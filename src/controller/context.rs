@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use windlass_core::api::{AppKey, Application, ApplicationStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::Instance;
-use windlass_core::release::{Release, RenderRecord, Snapshot};
+use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
 
 use super::application::Refused;
 use super::application::resolve::Subscription;
@@ -23,7 +23,7 @@ use super::world::World;
 use crate::cluster::apply::Applier;
 use crate::cluster::client::Clients;
 use crate::cluster::discovery::Catalog;
-use crate::cluster::store::Store;
+use crate::cluster::store::{Store, Unreadable};
 use crate::failure::Failure;
 use crate::prometheus::Prometheus;
 use crate::telemetry::Metrics;
@@ -154,8 +154,10 @@ pub struct Memory {
     pub uid: Option<String>,
     /// The release that the cluster should have.
     pub current: Option<Arc<Release>>,
-    /// Digest of the release in the store.
-    pub stored: Option<Digest>,
+    /// The releases as stored.
+    pub releases: Releases,
+    /// Why it is not known what is stored.
+    pub unreadable: Option<Unreadable>,
     /// Everything that may exist because of this Application, as stored.
     pub inventory: BTreeSet<ObjectId>,
     /// The cluster was compared with what the status says since this controller started.
@@ -183,18 +185,22 @@ impl Memory {
     /// it left in the cluster is kept, to be taken over or pruned.
     pub fn about(&mut self, uid: Option<&String>) {
         if self.uid.as_ref() != uid {
-            let (current, stored, render) = (self.current.take(), self.stored.take(), self.render.take());
+            let (current, render) = (self.current.take(), self.render.take());
+            let (releases, unreadable) = (std::mem::take(&mut self.releases), self.unreadable.take());
             let inventory = std::mem::take(&mut self.inventory);
-            *self = Self { uid: uid.cloned(), current, stored, render, inventory, ..Self::default() };
+            let uid = uid.cloned();
+            *self = Self { uid, current, render, releases, unreadable, inventory, ..Self::default() };
         }
     }
 
     /// What a stored snapshot tells.
     pub fn restore(&mut self, snapshot: Snapshot) {
-        self.stored = Some(snapshot.release.digest().clone());
+        self.unreadable = None;
         self.inventory = snapshot.inventory.into_iter().collect();
-        let release = Arc::new(snapshot.release);
-        self.render = snapshot.render.map(|record| RenderCache { record, release: release.clone() });
+        self.releases = snapshot.releases;
+        let Some(last) = self.releases.next.as_ref().or(self.releases.stable.as_ref()) else { return };
+        let release = last.release.clone();
+        self.render = last.render.clone().map(|record| RenderCache { record, release: release.clone() });
         self.current = Some(release);
     }
 }

@@ -5,6 +5,7 @@ mod applications;
 pub mod context;
 pub mod mirrors;
 pub mod queue;
+mod restore;
 mod run;
 pub mod view;
 pub mod watches;

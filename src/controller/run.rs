@@ -17,6 +17,7 @@ use super::applications;
 use super::context::{Apps, Config, Context, Memory};
 use super::mirrors::{Mirrors, Tools};
 use super::queue::{Queue, Trigger};
+use super::restore;
 use super::view::Views;
 use super::watches::Watches;
 use super::world::World;
@@ -257,7 +258,7 @@ impl Loops {
 
 async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> Result<Loops, RunError> {
     ctx.catalog.refresh().await?;
-    restore(&ctx).await?;
+    restore::all(&ctx).await?;
     let mut handles = Vec::new();
     let namespaces = ctx.config.watch_namespaces.clone();
     let scopes = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
@@ -280,26 +281,6 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         Ok(())
     }));
     Ok(Loops { slots, tasks: handles, stop })
-}
-
-/// Claims come before the first reconcile, so that no Application takes what another one has.
-async fn restore(ctx: &Context) -> Result<(), RunError> {
-    let ours = |key: &AppKey| {
-        let namespaces = &ctx.config.watch_namespaces;
-        namespaces.is_empty() || namespaces.contains(&key.namespace)
-    };
-    let snapshots: Vec<_> = ctx.store.load_all().await?.into_iter().filter(|(key, _)| ours(key)).collect();
-    // What a release wants comes before what another one only had.
-    for (key, snapshot) in &snapshots {
-        ctx.world.claim(key, snapshot.inventory.iter().filter(|id| snapshot.release.get(id).is_some()));
-    }
-    tracing::info!(releases = snapshots.len(), "restored");
-    for (key, mut snapshot) in snapshots {
-        let refused = ctx.world.claim(&key, snapshot.inventory.iter());
-        snapshot.inventory.retain(|id| !refused.contains(id));
-        ctx.apps.memory(&key).lock().await.restore(snapshot);
-    }
-    Ok(())
 }
 
 async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>, stop: watch::Receiver<bool>) {

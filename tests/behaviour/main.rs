@@ -22,6 +22,7 @@ mod requests;
 mod restart;
 mod rights;
 mod sources;
+mod store;
 mod web;
 mod write_back;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         sources::tests(),
         drift::tests(),
         restart::tests(),
+        store::tests(),
         crash::tests(),
         failures::tests(),
         gates::tests(),

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use windlass_core::api::{FINALIZER, ReleaseRef};
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Conflict, Plan};
-use windlass_core::release::{Release, Snapshot};
+use windlass_core::release::{Kept, Release, Releases, Snapshot};
 
 use super::plan::Planned;
 use super::{Scope, conditions, record};
@@ -48,8 +48,8 @@ pub async fn release(
     let inventory = claim(scope, memory, &release, &mut begun.plan);
     let stable = memory.status.as_ref().and_then(|status| status.stable.as_ref());
     begun.new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
-    let unstored =
-        memory.stored.as_ref() != Some(release.digest()) || inventory.len() > memory.inventory.len();
+    let stored = memory.releases.stable.as_ref().map(|kept| kept.release.digest());
+    let unstored = stored != Some(release.digest()) || inventory.len() > memory.inventory.len();
     if begun.plan.is_empty() && !unstored {
         memory.current = Some(release);
         return Ok(begun);
@@ -103,33 +103,34 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
 async fn prepare(
     scope: &mut Scope<'_>,
     memory: &mut Memory,
-    release: &Release,
+    release: &Arc<Release>,
     inventory: &BTreeSet<ObjectId>,
     unstored: bool,
 ) -> Result<(), ClusterError> {
     ensure_finalizer(scope).await?;
     if unstored {
-        store(scope, memory, release, inventory).await?;
-        memory.stored = Some(release.digest().clone());
+        memory.releases = store(scope, memory, release, inventory).await?;
         memory.inventory.clone_from(inventory);
     }
     Ok(())
 }
 
-/// Stores the snapshot of a release.
+/// Stores the snapshot of a release and gives the releases that are stored then.
 pub(super) async fn store(
     scope: &Scope<'_>,
     memory: &Memory,
-    release: &Release,
+    release: &Arc<Release>,
     inventory: &BTreeSet<ObjectId>,
-) -> Result<(), ClusterError> {
+) -> Result<Releases, ClusterError> {
     let rendered = memory.render.as_ref().filter(|cache| cache.release.digest() == release.digest());
-    let snapshot = Snapshot {
-        release: Release::clone(release),
-        inventory: inventory.iter().cloned().collect(),
-        render: rendered.map(|cache| cache.record.clone()),
-    };
-    scope.ctx.store.save(scope.key, &snapshot).await
+    let render = rendered.map(|cache| cache.record.clone());
+    let stable = Some(Kept { release: release.clone(), render, number: 0 });
+    let releases = Releases { stable, ..memory.releases.clone() };
+    let snapshot = Snapshot { releases, inventory: inventory.iter().cloned().collect() };
+    let left_out = scope.ctx.store.save(scope.key, &snapshot).await?;
+    let mut releases = snapshot.releases;
+    releases.previous.truncate(releases.previous.len().saturating_sub(left_out));
+    Ok(releases)
 }
 
 /// Takes objects out of the plan that another Application claimed since it was made.

@@ -56,6 +56,14 @@ pub fn suspended(status: &mut ApplicationStatus, generation: Option<i64>) {
     set(status, generation, "Stalled", false, "Suspended", "");
 }
 
+/// Says that nothing is done, because nobody knows what the Application has in the cluster.
+pub fn unreadable(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
+    status.observed_generation = generation;
+    set(status, generation, "Ready", false, "ReleaseUnreadable", message);
+    set(status, generation, "Reconciling", false, "ReleaseUnreadable", "");
+    set(status, generation, "Stalled", true, "ReleaseUnreadable", message);
+}
+
 /// Says what stands in the way of a deletion.
 pub fn deleting(status: &mut ApplicationStatus, generation: Option<i64>, reason: &str, message: &str) {
     status.observed_generation = generation;

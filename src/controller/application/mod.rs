@@ -17,6 +17,7 @@ mod preflight;
 mod record;
 pub mod render;
 pub mod resolve;
+mod unreadable;
 
 pub use preflight::Refused;
 
@@ -84,6 +85,9 @@ pub async fn reconcile(
     let status = memory.status.get_or_insert_with(|| app.status.clone().unwrap_or_default());
     let request = open_request(&app, status.handled_request.as_deref());
     let mut scope = Scope { ctx, key, request, app, trigger };
+    if let Some(again) = unreadable::hold(&mut scope, memory).await? {
+        return Ok(Some(again));
+    }
     if scope.app.metadata.deletion_timestamp.is_some() {
         return delete::objects(&scope, memory).await;
     }

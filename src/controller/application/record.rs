@@ -60,11 +60,16 @@ pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Opt
     conditions::suspended(&mut status, scope.app.metadata.generation);
     handled(scope.request.as_ref(), &mut status);
     write(scope, memory, status).await?;
+    show(scope, memory);
+    Ok(None)
+}
+
+/// Shows the status to people, with the objects as they were seen last.
+pub fn show(scope: &Scope<'_>, memory: &Memory) {
     let mut shown = Application::clone(&scope.app);
     shown.status.clone_from(&memory.status);
     let objects = scope.ctx.views.get(scope.key).map(|view| view.objects.clone()).unwrap_or_default();
     scope.ctx.views.put(scope.key.clone(), AppView { application: Arc::new(shown), objects });
-    Ok(None)
 }
 
 fn next_status(
@@ -115,7 +120,8 @@ fn next_status(
     status
 }
 
-fn handled(request: Option<&Request>, status: &mut ApplicationStatus) {
+/// Notes that a request was carried out.
+pub fn handled(request: Option<&Request>, status: &mut ApplicationStatus) {
     if let Some(request) = request {
         status.handled_request = Some(request.id.clone());
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
 
-pub use snapshot::{RenderRecord, Snapshot, SnapshotError, SourceRecord};
+pub use snapshot::{Kept, MAX_PREVIOUS, Releases, RenderRecord, Snapshot, SnapshotError, SourceRecord};
 
 /// Where an object came from, so that an error can name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,21 +1,50 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{PathRead, Release, ReleaseObject};
-use crate::object::{Cluster, Digest, ObjectId};
+use super::{Origin, PathRead, Release, ReleaseObject};
+use crate::api::Quarantined;
+use crate::object::{Cluster, Digest, Object, ObjectId};
 
-/// What is stored before the first write of a release: enough to go on healing and to prune without Git.
-#[derive(Clone, Debug, PartialEq)]
+/// Most former stable releases that are kept whole, so that people can go back to them.
+pub const MAX_PREVIOUS: usize = 3;
+
+/// What is stored before the first write of a release: enough to go on healing, to prune and to roll back
+/// without Git.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The release as admitted.
-    pub release: Release,
-    /// Everything that may exist because of this Application: the objects of this release and of those
-    /// before it that are not pruned yet.
+    /// The releases that are kept whole.
+    pub releases: Releases,
+    /// Everything that may exist because of this Application: the objects of its releases and of those
+    /// before them that are not pruned yet.
     pub inventory: Vec<ObjectId>,
-    /// What the release was rendered from, so that a restarted controller need not render it again and a
-    /// commit that touches nothing of it stays no reason to.
+}
+
+/// The releases of an Application that are kept whole, each in its role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Releases {
+    /// The last one that was applied completely and proved itself.
+    pub stable: Option<Kept>,
+    /// The one that is being applied, or has not proved itself yet.
+    pub next: Option<Kept>,
+    /// Former stable ones, the newest first; at most [`MAX_PREVIOUS`].
+    pub previous: Vec<Kept>,
+    /// The releases that failed, so that they stay held even when the status is lost.
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// A release that is kept whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The release as admitted.
+    pub release: Arc<Release>,
+    /// What it was rendered from, so that a restarted controller need not render it again and a commit that
+    /// touches nothing of it stays no reason to.
     pub render: Option<RenderRecord>,
+    /// Its number in the history, from 1; 0 where that is not known.
+    pub number: u64,
 }
 
 /// What a release was rendered from.
@@ -45,19 +74,49 @@ pub struct SourceRecord {
 /// Why stored bytes are not a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// Not the JSON of a snapshot.
-    #[error("the stored release cannot be read: {0}")]
-    Decode(#[from] serde_json::Error),
+    /// Not the JSON of a snapshot. What stands there is not told, since it may be of a Secret.
+    #[error("the stored release cannot be read: it is damaged at byte {0}")]
+    Damaged(usize),
+    /// Something in it has no form in JSON.
+    #[error("the release has no form in JSON: {0}")]
+    Encode(serde_json::Error),
     /// Written by a Windlass with another format.
-    #[error("the stored release has format {0}, this Windlass reads format {FORMAT}")]
+    #[error("the stored release has format {0}, this Windlass reads formats up to {FORMAT}")]
     Format(u32),
+    /// It names a release or an object that is not in it.
+    #[error("the stored release cannot be read: it has no {0} {1}")]
+    Dangling(&'static str, usize),
 }
 
-const FORMAT: u32 = 1;
+impl SnapshotError {
+    /// All of it is in one line.
+    fn damaged(error: serde_json::Error) -> Self {
+        Self::Damaged(error.column())
+    }
+}
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
+const FORMAT: u32 = 2;
+
+impl Releases {
+    /// All of them: stable, next, then the former ones.
+    pub fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.stable.iter().chain(&self.next).chain(&self.previous)
+    }
+
+    /// The one with this digest.
+    pub fn find(&self, digest: &str) -> Option<&Kept> {
+        self.iter().find(|kept| kept.release.digest().as_str() == digest)
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
     format: u32,
+}
+
+/// Format 1: one release.
+#[derive(Deserialize)]
+struct Single {
     revision: String,
     cluster: Cluster,
     objects: Vec<ReleaseObject>,
@@ -66,35 +125,133 @@ struct Stored {
     render: Option<RenderRecord>,
 }
 
+/// Format 2: several releases over one table of objects, since they are nearly equal.
+#[derive(Serialize, Deserialize)]
+struct Stored<O> {
+    format: u32,
+    objects: Vec<O>,
+    releases: Vec<StoredRelease>,
+    stable: Option<usize>,
+    next: Option<usize>,
+    previous: Vec<usize>,
+    quarantined: Vec<Quarantined>,
+    inventory: Vec<ObjectId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRelease {
+    revision: String,
+    cluster: Cluster,
+    number: u64,
+    render: Option<RenderRecord>,
+    /// Places in the table of objects, and where each object came from.
+    objects: Vec<(usize, Origin)>,
+}
+
+/// The tables as they grow.
+#[derive(Default)]
+struct Tables<'a> {
+    places: HashMap<&'a Digest, usize>,
+    objects: Vec<&'a Object>,
+    kept: Vec<&'a Kept>,
+    releases: Vec<StoredRelease>,
+}
+
+impl<'a> Tables<'a> {
+    /// Puts a release into the tables and gives its place.
+    fn put(&mut self, kept: &'a Kept) -> usize {
+        if let Some(place) = self.kept.iter().position(|known| *known == kept) {
+            return place;
+        }
+        let release = kept.release.as_ref();
+        let mut objects = Vec::with_capacity(release.len());
+        for (digest, object) in release.digests.iter().zip(&release.objects) {
+            let next = self.objects.len();
+            let place = *self.places.entry(digest).or_insert(next);
+            if place == next {
+                self.objects.push(&object.object);
+            }
+            objects.push((place, object.origin.clone()));
+        }
+        self.kept.push(kept);
+        self.releases.push(StoredRelease {
+            revision: release.revision.clone(),
+            cluster: release.cluster.clone(),
+            number: kept.number,
+            render: kept.render.clone(),
+            objects,
+        });
+        self.releases.len() - 1
+    }
+}
+
 impl Snapshot {
     /// As JSON, uncompressed.
     ///
     /// # Errors
-    /// [`SnapshotError::Decode`] where an object cannot be written as JSON.
+    /// [`SnapshotError::Encode`] where an object cannot be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
-        Ok(serde_json::to_vec(&Stored {
+        let mut tables = Tables::default();
+        let Releases { stable, next, previous, quarantined } = &self.releases;
+        let stable = stable.as_ref().map(|kept| tables.put(kept));
+        let next = next.as_ref().map(|kept| tables.put(kept));
+        let previous = previous.iter().map(|kept| tables.put(kept)).collect();
+        let stored = Stored {
             format: FORMAT,
-            revision: self.release.revision.clone(),
-            cluster: self.release.cluster.clone(),
-            objects: self.release.objects.clone(),
+            objects: tables.objects.into_iter().map(Object::body).collect(),
+            releases: tables.releases,
+            stable,
+            next,
+            previous,
+            quarantined: quarantined.clone(),
             inventory: self.inventory.clone(),
-            render: self.render.clone(),
-        })?)
+        };
+        serde_json::to_vec(&stored).map_err(SnapshotError::Encode)
     }
 
-    /// Reads what [`Self::encode`] wrote.
+    /// Reads what [`Self::encode`] wrote, now or when there was only one release in it.
     ///
     /// # Errors
     /// [`SnapshotError`] where the bytes are damaged or of another format.
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
-        let stored: Stored = serde_json::from_slice(bytes)?;
-        if stored.format != FORMAT {
-            return Err(SnapshotError::Format(stored.format));
+        match read::<Format>(bytes)?.format {
+            1 => Ok(single(read(bytes)?)),
+            FORMAT => several(read(bytes)?),
+            other => Err(SnapshotError::Format(other)),
         }
-        Ok(Self {
-            release: Release::new(stored.revision, stored.cluster, stored.objects),
-            inventory: stored.inventory,
-            render: stored.render,
-        })
     }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SnapshotError> {
+    serde_json::from_slice(bytes).map_err(SnapshotError::damaged)
+}
+
+fn single(stored: Single) -> Snapshot {
+    let release = Arc::new(Release::new(stored.revision, stored.cluster, stored.objects));
+    let stable = Some(Kept { release, render: stored.render, number: 0 });
+    Snapshot { releases: Releases { stable, ..Releases::default() }, inventory: stored.inventory }
+}
+
+fn several(stored: Stored<Object>) -> Result<Snapshot, SnapshotError> {
+    let objects = stored.objects;
+    let kept = stored.releases.into_iter().map(|release| one(release, &objects));
+    let kept = kept.collect::<Result<Vec<_>, _>>()?;
+    let at = |place: usize| kept.get(place).cloned().ok_or(SnapshotError::Dangling("release", place));
+    let releases = Releases {
+        stable: stored.stable.map(at).transpose()?,
+        next: stored.next.map(at).transpose()?,
+        previous: stored.previous.into_iter().map(at).collect::<Result<_, _>>()?,
+        quarantined: stored.quarantined,
+    };
+    Ok(Snapshot { releases, inventory: stored.inventory })
+}
+
+fn one(stored: StoredRelease, table: &[Object]) -> Result<Kept, SnapshotError> {
+    let objects = stored.objects.into_iter().map(|(place, origin)| {
+        let object = table.get(place).ok_or(SnapshotError::Dangling("object", place))?;
+        Ok(ReleaseObject { object: object.clone(), origin })
+    });
+    let objects = objects.collect::<Result<_, SnapshotError>>()?;
+    let release = Arc::new(Release::new(stored.revision, stored.cluster, objects));
+    Ok(Kept { release, render: stored.render, number: stored.number })
 }

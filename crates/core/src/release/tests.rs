@@ -1,6 +1,11 @@
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::api::Quarantined;
 
 fn object(name: &str, data: &str) -> ReleaseObject {
     let body = json!({
@@ -23,26 +28,94 @@ fn the_digest_depends_on_the_objects_not_on_their_order() {
     assert_ne!(a.digest(), release(vec![object("a", "1"), object("b", "3")]).digest());
 }
 
-#[test]
-fn a_snapshot_reads_back_as_it_was() {
-    let release = release(vec![object("a", "1"), object("b", "2")]);
-    let mut inventory = release.ids().to_vec();
-    inventory.push(object("gone", "").object.id(&Cluster::default()));
+fn render(commit: &str) -> RenderRecord {
     let reads =
         vec![PathRead { path: "app".into(), id: Some("1a".into()) }, PathRead { path: "x".into(), id: None }];
-    let reads = std::sync::Arc::new(reads);
-    let (revision, commit, renderer) = ("main@1".into(), "1".into(), "plain".into());
-    let sources = vec![SourceRecord { revision, commit, renderer, reads }];
-    let render = Some(RenderRecord { inputs: Digest::of_bytes(b"i"), sources });
-    let snapshot = Snapshot { release, inventory, render };
-    assert_eq!(Snapshot::decode(&snapshot.encode().unwrap()).unwrap(), snapshot);
+    let (revision, renderer) = (format!("main@{commit}"), "plain".into());
+    let source = SourceRecord { revision, commit: commit.into(), renderer, reads: Arc::new(reads) };
+    RenderRecord { inputs: Digest::of_bytes(b"i"), sources: vec![source] }
+}
+
+fn kept(number: u64, objects: Vec<ReleaseObject>) -> Kept {
+    Kept { release: Arc::new(release(objects)), render: Some(render(&number.to_string())), number }
+}
+
+fn snapshot() -> Snapshot {
+    let quarantined = Quarantined {
+        digest: "d".into(),
+        revision: "main@2".into(),
+        reason: "CrashLoop".into(),
+        message: String::new(),
+        since: Time("2026-01-01T00:00:00Z".parse().unwrap()),
+    };
+    let releases = Releases {
+        stable: Some(kept(4, vec![object("a", "4"), object("b", "1")])),
+        next: Some(kept(5, vec![object("a", "5"), object("b", "1")])),
+        previous: vec![
+            kept(3, vec![object("a", "3"), object("b", "1")]),
+            Kept { render: None, ..kept(1, vec![]) },
+        ],
+        quarantined: vec![quarantined],
+    };
+    let cluster = Cluster::default();
+    let inventory = ["a", "b", "gone"].map(|name| object(name, "").object.id(&cluster)).into();
+    Snapshot { releases, inventory }
 }
 
 #[test]
-fn a_snapshot_of_another_format_is_refused() {
-    let text = br#"{"format": 2, "revision": "", "cluster": "in-cluster", "objects": [], "inventory": []}"#;
-    assert_eq!(
-        Snapshot::decode(text).unwrap_err().to_string(),
-        "the stored release has format 2, this Windlass reads format 1"
-    );
+fn a_snapshot_reads_back_as_it_was() {
+    for snapshot in [Snapshot::default(), snapshot()] {
+        assert_eq!(Snapshot::decode(&snapshot.encode().unwrap()).unwrap(), snapshot);
+    }
+}
+
+#[test]
+fn an_object_of_several_releases_is_stored_once() {
+    let text = String::from_utf8(snapshot().encode().unwrap()).unwrap();
+    assert_eq!(text.matches(r#""data":{"a":"1"}"#).count(), 1, "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn releases_are_found_by_their_digest() {
+    let releases = snapshot().releases;
+    let numbers: Vec<_> = releases.iter().map(|kept| kept.number).collect();
+    assert_eq!(numbers, [4, 5, 3, 1]);
+    let digest = releases.previous[0].release.digest().clone();
+    assert_eq!(releases.find(digest.as_str()).unwrap().number, 3);
+    assert_eq!(releases.find("another"), None);
+}
+
+#[test]
+fn the_format_of_one_release_is_still_read() {
+    let wanted = object("a", "1");
+    let gone = object("gone", "").object.id(&Cluster::default());
+    let text = json!({
+        "format": 1, "revision": "main@1", "cluster": "in-cluster", "objects": [&wanted],
+        "inventory": [&gone], "render": render("1")
+    });
+    let stable = Kept { number: 0, ..kept(1, vec![wanted]) };
+    let releases = Releases { stable: Some(stable), ..Releases::default() };
+    let snapshot = Snapshot::decode(text.to_string().as_bytes()).unwrap();
+    assert_eq!(snapshot, Snapshot { releases, inventory: vec![gone] });
+}
+
+#[rstest]
+#[case("x", "the stored release cannot be read: it is damaged at byte 1")]
+#[case(r#"{"format": "secret"}"#, "the stored release cannot be read: it is damaged at byte 19")]
+#[case(r#"{"format": 3}"#, "the stored release has format 3, this Windlass reads formats up to 2")]
+#[case(
+    r#"{"format": 2, "objects": [], "releases": [], "stable": 0, "previous": [], "quarantined": [],
+        "inventory": []}"#,
+    "the stored release cannot be read: it has no release 0"
+)]
+#[case(
+    r#"{"format": 2, "objects": [], "releases": [{"revision": "r", "cluster": "c", "number": 1, "objects":
+        [[1, {"source": "s", "file": "f", "document": 1, "line": 1}]]}], "previous": [], "quarantined": [],
+        "inventory": []}"#,
+    "the stored release cannot be read: it has no object 1"
+)]
+fn what_is_no_snapshot_is_refused(#[case] text: &str, #[case] message: &str) {
+    let error = Snapshot::decode(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, message);
 }
