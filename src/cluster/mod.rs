@@ -5,6 +5,7 @@ pub mod apply;
 pub mod client;
 pub mod discovery;
 pub mod error;
+pub mod evidence;
 pub mod lease;
 pub mod store;
 pub mod watch;

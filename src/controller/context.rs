@@ -15,6 +15,7 @@ use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
 
 use super::application::Refused;
 use super::application::resolve::Subscription;
+use super::causes::Causes;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
 use super::view::Views;
@@ -76,6 +77,8 @@ pub struct Context {
     pub world: Arc<World>,
     /// The running watches.
     pub watches: Watches,
+    /// Why workloads are not healthy.
+    pub causes: Causes,
     /// The mirrors in use.
     pub mirrors: Mirrors,
     /// Asks for metrics.

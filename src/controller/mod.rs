@@ -2,6 +2,7 @@
 
 pub mod application;
 mod applications;
+pub mod causes;
 pub mod context;
 pub mod mirrors;
 pub mod queue;

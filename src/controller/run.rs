@@ -14,6 +14,7 @@ use windlass_core::object::Cluster;
 
 use super::application::reconcile;
 use super::applications;
+use super::causes::Causes;
 use super::context::{Apps, Config, Context, Memory};
 use super::mirrors::{Mirrors, Tools};
 use super::queue::{Queue, Trigger};
@@ -92,6 +93,7 @@ pub async fn run(
         catalog: Catalog::new(clients.requests.clone()),
         store: Store::new(clients.requests.clone(), &config.namespace, instance.clone()),
         watches: Watches::new(clients.watches.clone(), cluster.clone(), world.clone()),
+        causes: Causes::new(queue.clone()),
         mirrors: Mirrors::new(Tools {
             pool: pool.clone(),
             queue: queue.clone(),
@@ -269,6 +271,11 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
             Ok(())
         }));
     }
+    let looking = ctx.clone();
+    handles.push(tasks.spawn(async move {
+        looking.causes.run(&looking).await;
+        Ok(())
+    }));
     let slots = Arc::new(Semaphore::new(ctx.config.concurrency));
     let stop = watch::Sender::new(false);
     let dispatcher = dispatch(ctx.clone(), slots.clone(), stop.subscribe());
@@ -350,6 +357,7 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
 fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
     ctx.world.want(key, BTreeSet::new());
     ctx.world.unclaim_all(key);
+    ctx.causes.watch(key, Vec::new());
     *memory = Memory::default();
     ctx.views.remove(key);
     ctx.apps.forget(key);

@@ -6,12 +6,14 @@ use k8s_openapi::jiff::Timestamp;
 use windlass_core::api::{
     HealthState, HealthStatus, MAX_UNHEALTHY, Resources, SyncStatus, UnhealthyObject, bounded_message,
 };
+use windlass_core::health::cause::{Cause, runs_pods};
 use windlass_core::health::{Health, aggregate};
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{in_sync, release_fields};
 
 use super::Scope;
 use super::apply::Outcome;
+use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
 use crate::controller::view::ObjectView;
 use crate::failure::Failure;
@@ -24,6 +26,9 @@ pub struct Assessed {
     pub sync: SyncStatus,
     /// Whether it works.
     pub health: HealthState,
+    /// Why it does not, as far as that is known: the worst cause of all objects. A [`Cause`] that is
+    /// [`stuck`](Cause::stuck) makes the health Degraded at once.
+    pub cause: Option<Cause>,
     /// The objects in numbers.
     pub resources: Resources,
     /// The objects for people to see.
@@ -38,7 +43,8 @@ pub struct Assessed {
 
 /// Judges sync and health of a release from what is known of the cluster.
 pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
-    let (objects, fields) = objects(scope, &outcome);
+    let (mut objects, fields) = objects(scope, &outcome);
+    let cause = explain(scope, &outcome, &mut objects);
     let failure = first_failure(&outcome);
     let synced =
         outcome.begun.release.is_some() && failure.is_none() && objects.iter().all(|object| object.in_sync);
@@ -55,7 +61,7 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let health_deadline = time_out(scope, memory, &mut health);
     let resources =
         Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
-    Assessed { outcome, sync, health, resources, objects, fields, failure, health_deadline }
+    Assessed { outcome, sync, health, cause, resources, objects, fields, failure, health_deadline }
 }
 
 fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
@@ -78,6 +84,35 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
     }
     let combined = release_fields(release, &|id| world.observed(id).and_then(|observed| observed.fields));
     (objects, combined)
+}
+
+/// Adds to the health of each object why it is so, as far as that is known, and gives the worst cause. Pods of
+/// workloads that are not healthy are looked at from now on.
+fn explain(scope: &Scope<'_>, outcome: &Outcome, objects: &mut [ObjectView]) -> Option<Cause> {
+    let mut worst: Option<(HealthStatus, Cause)> = None;
+    let mut unhealthy = Vec::new();
+    for object in objects {
+        let conflict = outcome.begun.plan.conflicts.iter().any(|conflict| conflict.id == object.id);
+        if conflict || !matches!(object.health.status, HealthStatus::Progressing | HealthStatus::Degraded) {
+            continue;
+        }
+        let cause = if runs_pods(&object.id.group, &object.id.kind) {
+            unhealthy.push(Unhealthy {
+                id: object.id.clone(),
+                version: scope.ctx.world.observed(&object.id).map_or(0, |observed| observed.resource_version),
+                desired: scope.ctx.world.applied(&object.id).map(|applied| applied.digest),
+            });
+            scope.ctx.causes.of(&object.id, unhealthy.last().and_then(|one| one.desired.as_ref()))
+        } else {
+            Cause::of_kind(&object.id, &object.health)
+        };
+        let Some(cause) = cause else { continue };
+        object.health = object.health.clone().because(&object.id, &cause);
+        let found = Some((object.health.status, cause));
+        worst = worst.max(found);
+    }
+    scope.ctx.causes.watch(scope.key, unhealthy);
+    worst.map(|(_, cause)| cause)
 }
 
 fn first_failure(outcome: &Outcome) -> Option<Failure> {

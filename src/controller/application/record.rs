@@ -57,6 +57,7 @@ pub async fn status(
 pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
     scope.ctx.world.want(scope.key, BTreeSet::new());
+    scope.ctx.causes.watch(scope.key, Vec::new());
     conditions::suspended(&mut status, scope.app.metadata.generation);
     handled(scope.request.as_ref(), &mut status);
     write(scope, memory, status).await?;

@@ -9,6 +9,7 @@ mod aggregate;
 mod autoscaling;
 mod batch;
 mod body;
+pub mod cause;
 mod cluster;
 mod gateway;
 mod generic;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::assess;
+use super::super::cause::{Evidence, selection};
 use crate::api::{HealthStatus, MAX_MESSAGE};
 
 const KINDS: [(&str, &str); 24] = [
@@ -86,6 +87,10 @@ fn check(body: &Value) {
     assert!(health.message.len() <= MAX_MESSAGE, "{health:?}");
     assert_eq!(health.message.is_empty(), health.status == HealthStatus::Healthy, "{health:?} of {body}");
     assert_ne!(health.status, HealthStatus::Missing);
+    let same = std::slice::from_ref(body);
+    let evidence = Evidence { workload: body, newest: None, pods: same, owners: &[""], events: same };
+    assert!(evidence.cause().is_none_or(|cause| (1..=MAX_MESSAGE).contains(&cause.message.len())));
+    let _ = (evidence.question(), selection(body, same));
 }
 
 #[test]

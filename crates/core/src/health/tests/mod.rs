@@ -4,6 +4,7 @@
 mod aggregate;
 mod autoscaling;
 mod batch;
+mod cause;
 mod cluster;
 mod gateway;
 mod generic;
