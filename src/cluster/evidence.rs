@@ -45,13 +45,13 @@ pub async fn cause(
     let owners: Vec<&str> = selection.owners.iter().map(String::as_str).collect();
     let newest = selection.newest.as_ref().map(|(label, value)| (label.as_str(), value.as_str()));
     let mut pods = pods(client, id, &selection, "=").await?;
-    let evidence =
-        |pods| Evidence { workload: &workload, newest, pods, owners: owners.as_slice(), events: &[] };
+    let evidence = Evidence { workload: &workload, newest, pods: &[], owners: &owners, events: &[] };
+    let known = Evidence { pods: &pods, ..evidence }.cause();
     // Older pods matter only to say whose fault it is.
-    if newest.is_some() && evidence(&pods).cause().is_some_and(|cause| cause.class == FailureClass::Release) {
+    if newest.is_some() && known.is_some_and(|cause| cause.class == FailureClass::Release) {
         pods.extend(self::pods(client, id, &selection, "!=").await?);
     }
-    told(client, id, evidence(&pods)).await
+    told(client, id, Evidence { pods: &pods, ..evidence }).await
 }
 
 /// The cause, after a look at Events if they would tell more.

@@ -28,6 +28,7 @@ pub struct Assessed {
     pub health: HealthState,
     /// Why it does not, as far as that is known: the worst cause of all objects. A [`Cause`] that is
     /// [`stuck`](Cause::stuck) makes the health Degraded at once.
+    #[expect(dead_code, reason = "for who decides whether a release that failed is held or rolled back")]
     pub cause: Option<Cause>,
     /// The objects in numbers.
     pub resources: Resources,
