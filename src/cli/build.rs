@@ -103,7 +103,8 @@ fn told(violations: &[Violation]) -> String {
 /// A YAML stream in which a comment says where each object came from.
 fn stream(release: &Release, several: bool) -> String {
     let mut stream = String::new();
-    for (_, object) in release.iter() {
+    let hooks = release.hooks().map(|hook| hook.object);
+    for object in release.iter().map(|(_, object)| object).chain(hooks) {
         let source = if several { format!("{} ", object.origin.source) } else { String::new() };
         let origin = text::line(&format!("{source}{}", object.origin));
         stream.push_str(&format!("---\n# Source: {origin}\n"));

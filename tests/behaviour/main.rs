@@ -23,6 +23,7 @@ mod restart;
 mod rights;
 mod sources;
 mod store;
+mod waves;
 mod web;
 mod write_back;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         failures::tests(),
         gates::tests(),
         web::tests(),
+        waves::tests(),
         delete::tests(),
         prune::tests(),
         preflight::tests(),

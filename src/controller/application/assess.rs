@@ -47,8 +47,10 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let (mut objects, fields) = objects(scope, &outcome);
     let cause = explain(scope, &outcome, &mut objects);
     let failure = first_failure(&outcome);
-    let synced =
-        outcome.begun.release.is_some() && failure.is_none() && objects.iter().all(|object| object.in_sync);
+    let synced = outcome.begun.release.is_some()
+        && failure.is_none()
+        && outcome.waiting.is_none()
+        && objects.iter().all(|object| object.in_sync);
     let sync = match (&outcome.begun.release, synced) {
         (Some(_), true) => SyncStatus::Synced,
         (Some(_), false) => SyncStatus::OutOfSync,
@@ -79,6 +81,9 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
                 Health { status: HealthStatus::Unknown, message: conflict.message.clone() }
             }
             (None, Some(observed)) => observed.health.clone(),
+            (None, None) if outcome.waiting.is_some() => {
+                Health { status: HealthStatus::Progressing, message: "waits for what comes before it".into() }
+            }
             (None, None) => Health { status: HealthStatus::Missing, message: "it does not exist".into() },
         };
         objects.push(ObjectView { id: id.clone(), in_sync: same && conflict(id).is_none(), health });

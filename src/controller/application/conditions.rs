@@ -32,10 +32,19 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed
         return;
     }
     let health = &assessed.health;
+    let waiting = assessed.outcome.waiting.as_ref();
+    if let Some(waiting) = waiting.filter(|_| health.status != HealthStatus::Degraded) {
+        let message = format!("{revision}: waiting for {waiting}");
+        set(status, generation, "Ready", false, "Progressing", &message);
+        set(status, generation, "Reconciling", true, "Progressing", &message);
+        set(status, generation, "Stalled", false, "Progressing", "");
+        return;
+    }
     let (ready, reconciling, reason) = match (assessed.sync, health.status) {
         (SyncStatus::Synced, HealthStatus::Healthy | HealthStatus::Suspended) => (true, false, "Synced"),
         (SyncStatus::Synced, HealthStatus::Degraded) => (false, false, "Degraded"),
         (SyncStatus::Synced, _) => (false, true, "Progressing"),
+        (_, HealthStatus::Degraded) if waiting.is_some() => (false, false, "Degraded"),
         _ => (false, true, "OutOfSync"),
     };
     let message = if ready || health.message.is_empty() {

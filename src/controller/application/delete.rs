@@ -1,6 +1,6 @@
 //! The end of an Application: its objects are pruned, or let go, before its finalizer is taken off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use windlass_core::api::{DeletionPolicy, FINALIZER};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Ownership, TIERS, tier};
+use windlass_core::plan::{Ownership, prune_place};
 
 use super::apply::{find, prune_one};
 use super::{Scope, back_off, conditions, record};
@@ -19,8 +19,8 @@ use crate::failure::Failure;
 /// How often the end of terminating objects is looked for, besides the events of the watch.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Deletes or lets go what the Application has, in the reverse of the order of applying: a tier begins when
-/// the one before it is gone.
+/// Deletes or lets go what the Application has, in the reverse of the order of applying: a tier of a
+/// wave begins when the one before it is gone.
 pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     memory.subscriptions.clear();
     scope.ctx.world.want(scope.key, BTreeSet::new());
@@ -69,10 +69,14 @@ async fn tell(
     record::write(&mut scope, memory, status).await
 }
 
-/// Prunes one tier; says what is still there.
+/// Prunes one tier of one wave; says what is still there.
 async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
-    for number in (0..TIERS).rev() {
-        let ids: Vec<_> = memory.inventory.iter().filter(|id| tier(&id.group, &id.kind) == number).collect();
+    let world = &scope.ctx.world;
+    let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for id in &memory.inventory {
+        places.entry(prune_place(id, world.observed(id).as_ref())).or_default().push(id);
+    }
+    for ids in places.into_values() {
         let waiting = each(scope, ids, |id| async move { prune_one(scope, id).await }).await?;
         if !waiting.is_empty() {
             let names: Vec<_> = waiting.iter().take(5).map(ToString::to_string).collect();

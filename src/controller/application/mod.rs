@@ -102,7 +102,7 @@ pub async fn reconcile(
     let planned = plan::paced(memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
     let applied = apply::carry_out(&scope, memory, begun).await;
-    apply::settle(&scope, &applied).await;
+    apply::settled(&scope, &applied.done).await;
     let assessed = assess::judge(&scope, memory, applied);
     record::status(&mut scope, memory, assessed).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::api::{Action, Adopt, SyncMode};
-use windlass_core::plan::{Applied, Input, Plan, Verb, combined_fields, decide};
+use windlass_core::plan::{Applied, Input, Plan, Progress, Verb, combined_fields, decide};
 use windlass_core::release::Release;
 
 use super::{Scope, Step};
@@ -63,6 +63,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
             let namespaces = &scope.ctx.config.watch_namespaces;
             !namespaces.is_empty() && !namespaces.contains(&key.namespace)
         },
+        progress: Progress::of(memory.status.as_ref(), release.digest()),
     });
     let adopts = scope.app.spec.sync.adopt != Adopt::Never;
     let wanted = plan.conflicts.iter().map(|conflict| &conflict.id);

@@ -10,6 +10,7 @@ use windlass_core::fields::{ManagerNames, Managers};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Applied, Instance, Keep, Observed, Ownership, own_fields, ownership};
+use windlass_core::release::wave;
 
 use super::queue::{Queue, Trigger};
 use crate::cluster::watch::{GroupKind, Observer, version};
@@ -54,6 +55,7 @@ impl World {
             managers: Managers::read(&self.managers, entries),
             deleting: meta.deletion_timestamp.is_some(),
             keep: Keep::of(meta.annotations.as_ref()),
+            wave: wave(|key| meta.annotations.as_ref()?.get(key).map(String::as_str)).unwrap_or_default(),
             health,
         }
     }

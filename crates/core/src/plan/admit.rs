@@ -10,7 +10,7 @@ use super::options::ObjectOptions;
 use super::owner::Instance;
 use crate::api::AppKey;
 use crate::object::{Cluster, Gvk, Object, ObjectId};
-use crate::release::{Origin, Release, ReleaseObject};
+use crate::release::{Origin, Placement, Release, ReleaseObject, Role};
 
 /// A rendered manifest that wants to be part of a release.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +84,7 @@ impl fmt::Display for ViolationReason {
     }
 }
 
-/// Makes a release of all candidates, or tells everything that stands against it.
+/// Makes a release of all candidates but hooks for occasions that Windlass does not know, or tells everything that stands against it.
 ///
 /// # Errors
 /// Every [`Violation`], in the order of the candidates.
@@ -120,6 +120,14 @@ pub fn admit(
         match one(candidate, admission, &defined) {
             Err(violation) => violations.push(violation),
             Ok((id, object)) => {
+                match Placement::of(&object.object) {
+                    Ok(placement) if placement.role == Role::Skipped => continue,
+                    Ok(_) => {}
+                    Err(error) => {
+                        let message = format!("{origin}: {id}: {error}");
+                        violations.push(Violation { reason: ViolationReason::InvalidObject, message });
+                    }
+                }
                 if let Some(first) = seen.get(&id) {
                     violations.push(Violation {
                         reason: ViolationReason::DuplicateObject,

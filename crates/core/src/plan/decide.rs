@@ -1,9 +1,11 @@
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::FieldsHash;
 use super::options::Keep;
-use super::order::{TIERS, tier};
+use super::order::{Order, tier};
 use super::owner::Ownership;
+use super::steps::Progress;
 use crate::api::{Adopt, AppKey, SyncPolicy};
 use crate::fields::Managers;
 use crate::health::Health;
@@ -27,6 +29,8 @@ pub struct Observed {
     pub deleting: bool,
     /// Whether it asks to be kept.
     pub keep: Keep,
+    /// The wave that its annotations name.
+    pub wave: i32,
     /// Its health.
     pub health: Health,
 }
@@ -60,6 +64,8 @@ pub struct Input<'a> {
     pub claimed: &'a dyn Fn(&ObjectId) -> Option<AppKey>,
     /// Whether another controller looks after an Application, so that its inventory is not known here.
     pub elsewhere: &'a dyn Fn(&AppKey) -> bool,
+    /// How far the release is.
+    pub progress: Progress<'a>,
 }
 
 /// What to do with one object.
@@ -74,13 +80,13 @@ pub struct Action {
 /// What to do with an object, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
-    /// Apply: it was never applied by us. Whoever owns it must be looked up first.
+    /// Apply: it does not exist as far as we know. Whoever owns it must be looked up first.
     Create,
     /// Apply: the release says something new.
     Update,
     /// Apply: somebody changed fields of ours.
     Heal,
-    /// Apply: it is gone, or no longer shows our label.
+    /// Apply: it was as the release says and is gone, or no longer shows our label.
     Restore,
     /// Delete, if it still carries our annotation.
     Prune,
@@ -106,12 +112,13 @@ pub struct PruneHold {
     pub limit: u8,
 }
 
-/// Actions by tier; the prunes come last, in reverse order.
+/// Actions in their order; the prunes come last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Applies, tier by tier; empty tiers are left out.
+    /// Applies of all steps, step by step and in each tier by tier. Those of one tier are carried out side by
+    /// side; none is empty. Before each step [`Steps::held`](super::Steps::held) says whether it may begin.
     pub applies: Vec<Vec<Action>>,
-    /// Prunes, tier by tier in reverse; empty tiers are left out.
+    /// Prunes by wave and tier in reverse; none is empty.
     pub prunes: Vec<Vec<Action>>,
     /// Objects that belong to somebody else: not touched.
     pub conflicts: Vec<Conflict>,
@@ -138,7 +145,8 @@ impl Plan {
 /// Holds a release against the cluster.
 pub fn decide(input: &Input<'_>) -> Plan {
     let mut plan = Plan::default();
-    let mut applies = vec![Vec::new(); TIERS];
+    let order = Order::of(input.release);
+    let mut applies: BTreeMap<_, Vec<Action>> = BTreeMap::new();
     for (id, _) in input.release.iter() {
         let observed = (input.observed)(id);
         if let Some(conflict) = conflict(input, id, observed.as_ref()) {
@@ -148,18 +156,22 @@ pub fn decide(input: &Input<'_>) -> Plan {
         match verb(input, id, observed.as_ref()) {
             None => {}
             Some(Verb::Heal | Verb::Restore) if !input.policy.self_heal => plan.drifted.push(id.clone()),
-            Some(verb) => push(&mut applies, id, verb),
+            Some(verb) => {
+                let place = (order.stage(id), tier(&id.group, &id.kind));
+                applies.entry(place).or_default().push(Action { id: id.clone(), verb });
+            }
         }
     }
-    plan.applies = applies.into_iter().filter(|tier| !tier.is_empty()).collect();
+    plan.applies = applies.into_values().collect();
     prunes(input, &mut plan);
     plan
 }
 
 fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Verb> {
     let applied = (input.applied)(id);
+    let same = |applied: &Applied| Some(&applied.digest) == input.release.object_digest(id);
     let Some(observed) = observed else {
-        return Some(if applied.is_some() { Verb::Restore } else { Verb::Create });
+        return Some(if applied.as_ref().is_some_and(same) { Verb::Restore } else { Verb::Create });
     };
     // A terminating object cannot be brought back; its end is an event, and then it is restored.
     if observed.deleting {
@@ -170,7 +182,7 @@ fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option
     }
     match applied {
         None => Some(Verb::Update),
-        Some(applied) if Some(&applied.digest) != input.release.object_digest(id) => Some(Verb::Update),
+        Some(applied) if !same(&applied) => Some(Verb::Update),
         Some(applied) if applied.fields != observed.fields => Some(Verb::Heal),
         Some(_) => None,
     }
@@ -241,15 +253,15 @@ fn prunes(input: &Input<'_>, plan: &mut Plan) {
         plan.prune_hold = Some(PruneHold { count, of, limit });
         return;
     }
-    let mut tiers = vec![Vec::new(); TIERS];
+    let mut places: BTreeMap<_, Vec<Action>> = BTreeMap::new();
     for id in pruned {
-        push(&mut tiers, id, Verb::Prune);
+        let place = prune_place(id, (input.observed)(id).as_ref());
+        places.entry(place).or_default().push(Action { id: id.clone(), verb: Verb::Prune });
     }
-    plan.prunes = tiers.into_iter().rev().filter(|tier| !tier.is_empty()).collect();
+    plan.prunes = places.into_values().collect();
 }
 
-fn push(tiers: &mut [Vec<Action>], id: &ObjectId, verb: Verb) {
-    if let Some(actions) = tiers.get_mut(tier(&id.group, &id.kind)) {
-        actions.push(Action { id: id.clone(), verb });
-    }
+/// The place of an object in the order of pruning: wave and tier, the last first.
+pub fn prune_place(id: &ObjectId, observed: Option<&Observed>) -> (Reverse<i32>, Reverse<usize>) {
+    (Reverse(observed.map_or(0, |observed| observed.wave)), Reverse(tier(&id.group, &id.kind)))
 }

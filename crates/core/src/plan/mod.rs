@@ -13,17 +13,19 @@ mod options;
 mod order;
 mod owner;
 mod preflight;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
 pub use decide::{
-    Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign, in_sync,
+    Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign, in_sync, prune_place,
 };
 pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};
 pub use kinds::{BuiltinKinds, Kinds, Scope};
 pub use leave::{IgnoreError, ScaleTarget, left, scale_target};
 pub use options::{Keep, ObjectOptions, OptionError};
-pub use order::{CRD_TIER, TIERS, tier};
+pub use order::{CRD_TIER, Order, Stage, TIERS, tier};
 pub use owner::{Instance, Ownership, ownership};
 pub use preflight::{Preflight, Refusal, Unchecked, is_update, tell_refused};
+pub use steps::{Progress, Steps};

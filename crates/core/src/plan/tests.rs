@@ -4,6 +4,7 @@ mod leave;
 mod options;
 mod ownership;
 mod preflight;
+mod steps;
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
 //! A release: everything that an Application wants in the cluster, as of one set of revisions.
 
+mod placement;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
 
+pub use placement::{
+    HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
+    wave,
+};
 pub use snapshot::{Kept, MAX_PREVIOUS, Releases, RenderRecord, Snapshot, SnapshotError, SourceRecord};
 
 /// Where an object came from, so that an error can name it.
@@ -68,24 +73,47 @@ pub enum Left {
 pub struct Release {
     revision: String,
     cluster: Cluster,
+    /// The ordinary objects, then the hooks; each ordered by identity.
     objects: Vec<ReleaseObject>,
     ids: Vec<ObjectId>,
     digests: Vec<Digest>,
+    placements: Vec<Placement>,
+    /// How many of them are ordinary.
+    ordinary: usize,
     digest: Digest,
     left: BTreeMap<ObjectId, Left>,
 }
 
 impl Release {
     /// A release of `objects`, which have distinct identities, rendered from `revision` (the revisions of
-    /// all sources, for people). Equal objects give equal digests in whatever order they come.
+    /// all sources, for people). Equal objects give equal digests in whatever order they come. An annotation
+    /// about its place that admission would refuse counts as absent.
     pub fn new(revision: String, cluster: Cluster, objects: Vec<ReleaseObject>) -> Self {
-        let mut keyed: Vec<_> = objects.into_iter().map(|o| (o.object.id(&cluster), o)).collect();
-        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let (ids, objects): (Vec<_>, Vec<_>) = keyed.into_iter().unzip();
-        let digests: Vec<_> = objects.iter().map(|o| o.object.digest()).collect();
+        let place = |object: &ReleaseObject| Placement::of(&object.object).unwrap_or_default();
+        let mut keyed: Vec<_> = objects.into_iter().map(|o| (place(&o), o.object.id(&cluster), o)).collect();
+        let is_hook = |placement: &Placement| placement.role != Role::Ordinary;
+        keyed.sort_by(|(a_place, a, _), (b_place, b, _)| (is_hook(a_place), a).cmp(&(is_hook(b_place), b)));
+        let ordinary = keyed.iter().take_while(|(placement, ..)| !is_hook(placement)).count();
+        let digests: Vec<_> = keyed.iter().map(|(.., o)| o.object.digest()).collect();
         let all: Vec<_> = digests.iter().map(Digest::as_str).collect();
         let digest = Digest::of_bytes(all.join("\n").as_bytes());
-        Self { revision, cluster, objects, ids, digests, digest, left: BTreeMap::new() }
+        let mut release = Self {
+            revision,
+            cluster,
+            objects: Vec::with_capacity(keyed.len()),
+            ids: Vec::with_capacity(keyed.len()),
+            digests,
+            placements: Vec::with_capacity(keyed.len()),
+            ordinary,
+            digest,
+            left: BTreeMap::new(),
+        };
+        for (placement, id, object) in keyed {
+            release.placements.push(placement);
+            release.ids.push(id);
+            release.objects.push(object);
+        }
+        release
     }
 
     /// The same release, of which this is left to others. Its own digest is that of what Git says; the
@@ -132,38 +160,72 @@ impl Release {
         &self.cluster
     }
 
-    /// SHA-256 over the digests of its objects.
+    /// SHA-256 over the digests of its objects and hooks.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// How many objects it has.
+    /// How many objects it has, hooks not counted.
     pub fn len(&self) -> usize {
-        self.objects.len()
+        self.ordinary
     }
 
     /// Whether it has no object.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.ordinary == 0
     }
 
-    /// The objects, ordered by identity.
+    /// The objects, ordered by identity; no hooks.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectId, &ReleaseObject)> {
-        self.ids.iter().zip(&self.objects)
+        self.ids.iter().zip(&self.objects).take(self.ordinary)
     }
 
-    /// The identities, in order.
+    /// The identities of the objects, in order; no hooks.
     pub fn ids(&self) -> &[ObjectId] {
-        &self.ids
+        self.ids.split_at_checked(self.ordinary).map_or(&[], |(ordinary, _)| ordinary)
     }
 
-    /// The object of an identity.
+    /// The object of an identity; no hook.
     pub fn get(&self, id: &ObjectId) -> Option<&ReleaseObject> {
-        self.objects.get(self.ids.binary_search(id).ok()?)
+        self.objects.get(self.ids().binary_search(id).ok()?)
     }
 
-    /// The digest of what is applied of an object.
+    /// The digest of what is applied of an object; of no hook.
     pub fn object_digest(&self, id: &ObjectId) -> Option<&Digest> {
-        self.digests.get(self.ids.binary_search(id).ok()?)
+        self.digests.get(self.ids().binary_search(id).ok()?)
     }
+
+    /// The waves of the objects, in the order of [`Self::ids`].
+    pub fn waves(&self) -> impl Iterator<Item = i32> {
+        self.placements.iter().take(self.ordinary).map(|placement| placement.wave)
+    }
+
+    /// The hooks, ordered by identity.
+    pub fn hooks(&self) -> impl Iterator<Item = ReleaseHook<'_>> {
+        let all = self.ids.iter().zip(&self.objects).zip(self.digests.iter().zip(&self.placements));
+        all.skip(self.ordinary).filter_map(|((id, object), (digest, placement))| match &placement.role {
+            Role::Hook(hook) => Some(ReleaseHook { id, object, digest, wave: placement.wave, hook }),
+            Role::Ordinary | Role::Skipped => None,
+        })
+    }
+
+    /// The hook of an identity.
+    pub fn hook(&self, id: &ObjectId) -> Option<ReleaseHook<'_>> {
+        self.hooks().find(|hook| hook.id == id)
+    }
+}
+
+/// A hook of a release.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleaseHook<'a> {
+    /// Which object it is.
+    pub id: &'a ObjectId,
+    /// The object.
+    pub object: &'a ReleaseObject,
+    /// Its digest.
+    pub digest: &'a Digest,
+    /// Its wave.
+    pub wave: i32,
+    /// When it runs and when it is deleted.
+    pub hook: &'a Hook,
 }

@@ -1,3 +1,5 @@
+mod placement;
+
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

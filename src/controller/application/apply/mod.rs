@@ -1,4 +1,4 @@
-//! Stage 6: carries the plan out, tier by tier, with bounded concurrency.
+//! Stage 6: carries the plan out, step by step and tier by tier, with bounded concurrency.
 
 mod namespace;
 mod object;
@@ -8,7 +8,9 @@ mod settle;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use windlass_core::plan::{Action, CRD_TIER, Conflict, tier};
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{Action, CRD_TIER, Conflict, Order, Progress, Stage, Steps, Verb, tier};
+use windlass_core::release::Release;
 
 use super::Scope;
 use super::begin::{Begun, store};
@@ -16,7 +18,7 @@ use crate::controller::context::Memory;
 use crate::failure::Failure;
 
 pub use prune::{find, prune_one};
-pub use settle::settle;
+pub use settle::settled;
 
 /// What came of a plan.
 pub struct Outcome {
@@ -26,6 +28,8 @@ pub struct Outcome {
     pub done: Vec<Action>,
     /// What went wrong, an object each.
     pub errors: Vec<Failure>,
+    /// What the next step of the release waits for, such as `wave 0: Deployment shop/web: 1 of 2 pods ready`.
+    pub waiting: Option<String>,
 }
 
 /// What came of one action.
@@ -40,20 +44,36 @@ enum ActionResult {
     Failed(Action, Failure),
 }
 
-/// Carries a plan out. Errors of single objects do not stop the others, so that one pass tells all of them;
+/// Carries a plan out, as far as its steps may begin: the watches tell when the next one may. Errors of single objects do not stop the others, so that one pass tells all of them;
 /// but nothing is pruned after an error.
 pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun) -> Outcome {
     let mut done = Vec::new();
     let mut errors = Vec::new();
-    let Some(release) = begun.release.clone() else { return Outcome { begun, done, errors } };
+    let Some(release) = begun.release.clone() else {
+        return Outcome { begun, done, errors, waiting: None };
+    };
     if !begun.plan.applies.is_empty()
         && scope.app.spec.sync.create_namespace
         && let Err(failure) = namespace::create(scope).await
     {
         errors.push(failure);
-        return Outcome { begun, done, errors };
+        return Outcome { begun, done, errors, waiting: None };
     }
-    for actions in std::mem::take(&mut begun.plan.applies) {
+    let order = Order::of(&release);
+    let is_new = Progress::of(memory.status.as_ref(), release.digest()).new;
+    let (mut waiting, mut stage) = (None, None);
+    for mut actions in std::mem::take(&mut begun.plan.applies) {
+        let Some(first) = actions.first() else { continue };
+        let next = order.stage(&first.id);
+        if is_new && waiting.is_none() && next != stage {
+            settle::settled(scope, &done).await;
+            waiting = next.and_then(|next| held(scope, &release, &order, next));
+            stage = next;
+        }
+        if waiting.is_some() {
+            // What was as the release says already and was changed by others waits for nothing.
+            actions.retain(|action| matches!(action.verb, Verb::Heal | Verb::Restore));
+        }
         let crds = actions.first().is_some_and(|a| tier(&a.id.group, &a.id.kind) == CRD_TIER);
         let results = run(actions, |action| object::apply(scope, memory, &release, action)).await;
         sort(results, &mut begun, &mut done, &mut errors);
@@ -61,7 +81,7 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
             errors.push(failure);
         }
     }
-    if errors.is_empty() && begun.plan.conflicts.is_empty() {
+    if errors.is_empty() && begun.plan.conflicts.is_empty() && waiting.is_none() {
         let mut forgotten = Vec::new();
         for actions in std::mem::take(&mut begun.plan.prunes) {
             let results = run(actions, |action| prune::prune(scope, action)).await;
@@ -88,7 +108,14 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
             tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
         }
     }
-    Outcome { begun, done, errors }
+    Outcome { begun, done, errors, waiting }
+}
+
+/// What a step of the release waits for.
+fn held(scope: &Scope<'_>, release: &Release, order: &Order, stage: Stage) -> Option<String> {
+    let world = &scope.ctx.world;
+    let (observed, applied) = (|id: &ObjectId| world.observed(id), |id: &ObjectId| world.applied(id));
+    Steps { release, order, observed: &observed, applied: &applied }.held(stage)
 }
 
 async fn run<F>(actions: Vec<Action>, f: impl Fn(Action) -> F) -> Vec<ActionResult>

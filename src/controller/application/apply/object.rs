@@ -4,7 +4,7 @@ use kube::discovery::ApiResource;
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{
-    Action, Applied as AppliedRecord, Conflict, Input, Scope as KindScope, Verb, foreign,
+    Action, Applied as AppliedRecord, Conflict, Input, Progress, Scope as KindScope, Verb, foreign,
 };
 use windlass_core::release::{Release, ReleaseObject};
 
@@ -72,6 +72,7 @@ async fn owner_conflict(
         applied: &|_| None,
         claimed: &|_| None,
         elsewhere: &|key| !namespaces.is_empty() && !namespaces.contains(&key.namespace),
+        progress: Progress::default(),
     };
     Ok(foreign(&input, id, &ownership))
 }

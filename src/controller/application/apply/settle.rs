@@ -5,7 +5,6 @@ use std::time::Duration;
 use windlass_core::api::HealthStatus;
 use windlass_core::plan::Action;
 
-use super::Outcome;
 use crate::controller::application::Scope;
 
 /// How long the answer of the cluster's own controllers is waited for.
@@ -15,13 +14,13 @@ const SETTLE_LOOK: Duration = Duration::from_millis(10);
 
 /// Gives the cluster's own controllers a moment to answer what was applied. Most do within milliseconds, and
 /// then the status is written once instead of as progressing first.
-pub async fn settle(scope: &Scope<'_>, outcome: &Outcome) {
+pub async fn settled(scope: &Scope<'_>, done: &[Action]) {
     let progressing = |action: &Action| {
         let observed = scope.ctx.world.observed(&action.id);
         observed.is_some_and(|observed| observed.health.status == HealthStatus::Progressing)
     };
     let moved = async {
-        while outcome.done.iter().any(progressing) {
+        while done.iter().any(progressing) {
             tokio::time::sleep(SETTLE_LOOK).await;
         }
     };

@@ -170,3 +170,24 @@ fn an_option_that_means_nothing_is_told_with_file_and_object() {
         ]
     );
 }
+
+#[test]
+fn a_wrong_place_is_a_violation_and_hooks_of_other_occasions_are_left_out() {
+    let annotated = |name: &str, key: &str, value: &str| {
+        let mut body = config_map(name, "1");
+        body["metadata"]["annotations"] = json!({key: value});
+        body
+    };
+    let result = run(vec![annotated("a", "windlass.dev/wave", "soon")], |_| {});
+    assert_eq!(
+        messages(result),
+        [
+            "InvalidObject: 0.yaml:1: ConfigMap shop/a: annotation windlass.dev/wave is \"soon\"; it must be a whole \
+          number from -2147483648 to 2147483647, in quotes"
+        ]
+    );
+    let test = annotated("test", "helm.sh/hook", "test");
+    let release =
+        run(vec![config_map("b", "1"), test, annotated("c", "helm.sh/hook", "pre-install")], |_| {}).unwrap();
+    assert_eq!((release.len(), release.hooks().count()), (1, 1));
+}

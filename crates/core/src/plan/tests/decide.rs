@@ -9,7 +9,9 @@ use crate::api::{Adopt, AppKey, HealthStatus, SyncPolicy};
 use crate::fields::Managers;
 use crate::health::Health;
 use crate::object::ObjectId;
-use crate::plan::{Applied, FieldsHash, Input, Keep, Observed, Ownership, Plan, Verb, decide, own_fields};
+use crate::plan::{
+    Action, Applied, FieldsHash, Input, Keep, Observed, Ownership, Plan, Progress, Verb, decide, own_fields,
+};
 use crate::release::Release;
 
 /// A cluster in which everything of the release is applied and as it should be.
@@ -42,6 +44,7 @@ fn seen(owner: Ownership, hash: u32) -> Observed {
         managers: Managers::default(),
         deleting: false,
         keep: Keep::default(),
+        wave: 0,
         health: Health { status: HealthStatus::Healthy, message: String::new() },
     }
 }
@@ -73,6 +76,7 @@ impl World {
             applied: &|id| self.applied.get(id).cloned(),
             claimed: &|id| self.claimed.get(id).cloned(),
             elsewhere: &|key| key.namespace == "elsewhere",
+            progress: Progress::default(),
         })
     }
 
@@ -207,4 +211,32 @@ fn a_claimed_object_names_its_owner() {
         plan.conflicts[0].message,
         "ConfigMap shop/b belongs to Application team-b/other; remove it from one of the two"
     );
+}
+
+#[test]
+fn waves_come_in_order_and_go_in_reverse() {
+    let in_wave = |name: &str, wave: i32| {
+        let mut body = config_map(name, "1");
+        body["metadata"]["annotations"] = json!({"windlass.dev/wave": wave.to_string()});
+        body
+    };
+    let mut world = World::in_sync(release(vec![in_wave("a", 2), in_wave("b", -1), in_wave("c", 0)]));
+    for (name, wave) in [("a", 2), ("b", -1), ("c", 0)] {
+        world.observed.get_mut(&id("ConfigMap", name)).unwrap().wave = wave;
+    }
+    world.applied.clear();
+    let names = |tiers: &[Vec<Action>]| {
+        tiers.iter().map(|tier| tier.iter().map(|a| a.id.name.as_str()).collect()).collect::<Vec<String>>()
+    };
+    assert_eq!(names(&world.plan().applies), ["b", "c", "a"]);
+    world.release = release(Vec::new());
+    assert_eq!(names(&world.plan().prunes), ["a", "c", "b"]);
+}
+
+#[test]
+fn what_is_gone_and_has_a_new_content_is_no_heal() {
+    let mut world = two();
+    world.observed.remove(&id("ConfigMap", "a"));
+    world.release = release(vec![config_map("a", "2"), config_map("b", "1")]);
+    assert_eq!(world.verbs(), [(Verb::Create, "ConfigMap shop/a".into())]);
 }
