@@ -4,6 +4,7 @@
 
 mod adoption;
 mod apply;
+mod causes;
 mod cli;
 mod conflict;
 mod crash;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         sources::tests(),
         drift::tests(),
         restart::tests(),
+        causes::tests(),
         store::tests(),
         crash::tests(),
         failures::tests(),

@@ -65,7 +65,21 @@ pub fn dry_runs(user: &str, since: Mark) -> Vec<Write> {
     requests(user, since, true)
 }
 
+/// The resources that a user listed since a mark, the oldest first.
+pub fn lists(user: &str, since: Mark) -> Vec<String> {
+    let event = |line: &str| serde_json::from_str::<Value>(line).expect("a line is JSON");
+    let lists = lines(user, since).into_iter().map(|line| event(&line)).filter(|event| {
+        event["verb"] == "list" && event["stage"] == "ResponseComplete" && event["user"]["username"] == user
+    });
+    lists.map(|event| event["objectRef"]["resource"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 fn requests(user: &str, since: Mark, dry_run: bool) -> Vec<Write> {
+    lines(user, since).iter().filter_map(|line| write_of(line, user, dry_run)).collect()
+}
+
+/// The lines since a mark that name a user.
+fn lines(user: &str, since: Mark) -> Vec<String> {
     thread::sleep(LATE);
     let mut log = File::open(&cluster().audit).expect("the log is there");
     log.seek(SeekFrom::Start(since.0)).expect("the mark is in it");
@@ -73,8 +87,7 @@ fn requests(user: &str, since: Mark, dry_run: bool) -> Vec<Write> {
     log.read_to_string(&mut text).expect("it is text");
     // The last line may be half written.
     let end = text.rfind('\n').map_or(0, |end| end + 1);
-    let lines = text[..end].lines().filter(|line| line.contains(user));
-    lines.filter_map(|line| write_of(line, user, dry_run)).collect()
+    text[..end].lines().filter(|line| line.contains(user)).map(str::to_owned).collect()
 }
 
 fn write_of(line: &str, user: &str, dry_run: bool) -> Option<Write> {

@@ -222,6 +222,11 @@ impl Scene {
         audit::dry_runs(&user, since).iter().map(ToString::to_string).collect()
     }
 
+    /// The resources that this scene's controller listed since a mark.
+    pub fn lists(&self, since: Mark) -> Vec<String> {
+        audit::lists(&format!("system:serviceaccount:{}:windlass", self.namespace), since)
+    }
+
     /// The objects that this scene's controller wrote since a mark, its own bookkeeping left out: verb,
     /// resource and name, sorted.
     pub fn object_writes(&self, since: Mark) -> Vec<String> {
