@@ -1,5 +1,9 @@
 //! The one way by which anything reaches the cluster: server-side apply (KEP-555), and deletion of what was
 //! applied.
+//!
+//! A write to an object that exists names the `metadata.resourceVersion` it was decided by. Where something
+//! newer is stored the API server answers 409 and the write is for nothing: look again and decide again. So
+//! a write that comes late never overwrites something newer. A creation cannot be fenced like that.
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::ObjectMeta;
@@ -8,7 +12,7 @@ use kube::{Client, Error};
 use serde_json::{Value, json};
 use windlass_core::api::{APPLICATION_LABEL, OWNER_ANNOTATION};
 use windlass_core::object::{Object, ObjectId};
-use windlass_core::plan::Scope;
+use windlass_core::plan::{Observed, Scope};
 
 use super::discovery::dynamic_api;
 
@@ -30,22 +34,41 @@ impl Applier {
         &self.manager
     }
 
-    /// Applies `object`, taking fields from other managers, and gives the stored object. With `dry_run` the
-    /// server checks and defaults it but stores nothing.
+    /// Applies `object`, taking fields from other managers, and gives the stored object. `seen` is the
+    /// resourceVersion last seen of an object that exists; `None` where none was found.
     ///
     /// # Errors
-    /// What the API server or the transport answers.
+    /// What the API server or the transport answers: 409 where something newer than `seen` is stored.
     pub async fn apply(
         &self,
         (resource, scope): &(ApiResource, Scope),
         object: &Object,
-        dry_run: bool,
+        seen: Option<u64>,
     ) -> Result<DynamicObject, Error> {
         let api = dynamic_api(&self.client, resource, *scope, object.namespace().unwrap_or_default());
-        let mut params = PatchParams::apply(&self.manager).force();
-        if dry_run {
-            params = params.dry_run();
+        let params = PatchParams::apply(&self.manager).force();
+        match seen {
+            None => api.patch(object.name(), &params, &Patch::Apply(object.body())).await,
+            Some(version) => {
+                let mut body = object.body().clone();
+                body["metadata"]["resourceVersion"] = version.to_string().into();
+                api.patch(object.name(), &params, &Patch::Apply(body)).await
+            }
         }
+    }
+
+    /// Gives the object that [`Self::apply`] would store: the server checks and defaults it and stores
+    /// nothing.
+    ///
+    /// # Errors
+    /// What the API server or the transport answers.
+    pub async fn dry_run(
+        &self,
+        (resource, scope): &(ApiResource, Scope),
+        object: &Object,
+    ) -> Result<DynamicObject, Error> {
+        let api = dynamic_api(&self.client, resource, *scope, object.namespace().unwrap_or_default());
+        let params = PatchParams::apply(&self.manager).force().dry_run();
         api.patch(object.name(), &params, &Patch::Apply(object.body())).await
     }
 
@@ -74,21 +97,25 @@ impl Applier {
         dynamic_api(&self.client, resource, *scope, &id.namespace).get_opt(&id.name).await
     }
 
-    /// Deletes exactly the object with this UID, its dependents in the background. An object that is gone
-    /// already is no error.
+    /// Deletes the object exactly as it was looked at, its dependents in the background. An object that is
+    /// gone already is no error.
     ///
     /// # Errors
-    /// What the API server or the transport answers.
+    /// What the API server or the transport answers: 409 where something newer than `looked_at` is stored.
     pub async fn delete(
         &self,
         (resource, scope): &(ApiResource, Scope),
         id: &ObjectId,
-        uid: Option<String>,
+        looked_at: &Observed,
     ) -> Result<(), Error> {
         let api = dynamic_api(&self.client, resource, *scope, &id.namespace);
+        let preconditions = Preconditions {
+            uid: Some(looked_at.uid.clone()),
+            resource_version: Some(looked_at.resource_version.to_string()),
+        };
         let params = DeleteParams {
             propagation_policy: Some(PropagationPolicy::Background),
-            preconditions: Some(Preconditions { uid, resource_version: None }),
+            preconditions: Some(preconditions),
             ..DeleteParams::default()
         };
         match api.delete(&id.name, &params).await {
@@ -97,17 +124,20 @@ impl Applier {
         }
     }
 
-    /// Takes Windlass's label and annotation off an object and leaves everything else as it is.
+    /// Takes Windlass's label and annotation off the object as it was looked at and leaves everything else
+    /// as it is.
     ///
     /// # Errors
-    /// What the API server or the transport answers.
+    /// What the API server or the transport answers: 409 where something newer than `looked_at` is stored.
     pub async fn release(
         &self,
         (resource, scope): &(ApiResource, Scope),
         id: &ObjectId,
+        looked_at: &Observed,
     ) -> Result<(), Error> {
         let api = dynamic_api(&self.client, resource, *scope, &id.namespace);
         let patch = json!({"metadata": {
+            "resourceVersion": looked_at.resource_version.to_string(),
             "labels": {APPLICATION_LABEL: Value::Null},
             "annotations": {OWNER_ANNOTATION: Value::Null}
         }});

@@ -5,6 +5,9 @@ use windlass_core::object::ObjectId;
 
 use crate::failure::Failure;
 
+/// Reason of a write that came too late: something newer is stored.
+pub const WRITE_CONFLICT: &str = "WriteConflict";
+
 /// A request to the API server that did not succeed, or a client that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -27,8 +30,13 @@ impl ClusterError {
 
     /// Whether somebody else was faster: look again and decide again.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Request(kube::Error::Api(status)) if status.code == 409)
+        matches!(self, Self::Request(error) if is_conflict(error))
     }
+}
+
+/// Whether something newer is stored than the request was made from, or somebody else was faster.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// What a kube error says, with its causes where it came from the transport.
@@ -108,7 +116,7 @@ pub fn object_failure(id: &ObjectId, origin: &str, error: &kube::Error) -> Failu
             format!("{at}: {text}; delete the object, or give the new one another name"),
         ),
         400 | 422 => Failure::permanent("InvalidObject", format!("{at}: {text}")),
-        409 => Failure::transient("WriteConflict", format!("{at}: {text}")),
+        409 => Failure::transient(WRITE_CONFLICT, format!("{at}: {text}")),
         429 => Failure::transient("ApiServerBusy", format!("{at}: {text}")),
         _ => Failure::transient("ApiServerUnavailable", format!("{at}: {text}")),
     }

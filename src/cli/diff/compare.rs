@@ -60,7 +60,7 @@ pub(super) async fn one(
         Err(error) => return failed(&error),
     };
     let note = live.as_ref().and_then(|live| conflict(scene, id, live));
-    let after = match scene.applier.apply(resource, &wanted.object, true).await {
+    let after = match scene.applier.dry_run(resource, &wanted.object).await {
         Ok(after) => after,
         Err(error) => {
             let failure = object_failure(id, &origin, &error);

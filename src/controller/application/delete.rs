@@ -10,7 +10,7 @@ use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Ownership, prune_place};
 
-use super::apply::{find, prune_one};
+use super::apply::{find, prune_one, until_settled};
 use super::{Scope, back_off, conditions, record};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
@@ -87,18 +87,22 @@ async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Fai
 }
 
 async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
-    each(scope, memory.inventory.iter().collect(), |id| async move {
-        let Some((resource, meta)) = find(scope, id).await? else { return Ok(false) };
-        if scope.ctx.world.observation(id, &meta, Health::missing()).ownership
-            == Ownership::App(scope.key.clone())
-        {
-            let failure = |error: kube::Error| object_failure(id, "", &error);
-            scope.ctx.applier.release(&resource, id).await.map_err(failure)?;
-        }
+    let let_go = |id| async move {
+        until_settled(|| release(scope, id)).await?;
         Ok(false)
-    })
-    .await?;
+    };
+    each(scope, memory.inventory.iter().collect(), let_go).await?;
     Ok(None)
+}
+
+async fn release(scope: &Scope<'_>, id: &ObjectId) -> Result<(), Failure> {
+    let Some((resource, meta)) = find(scope, id).await? else { return Ok(()) };
+    let live = scope.ctx.world.observation(id, &meta, Health::missing());
+    if live.ownership != Ownership::App(scope.key.clone()) {
+        return Ok(());
+    }
+    let failure = |error: kube::Error| object_failure(id, "", &error);
+    scope.ctx.applier.release(&resource, id, &live).await.map_err(failure)
 }
 
 /// Runs `f` for every object side by side and gives those for which it says true.

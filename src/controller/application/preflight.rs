@@ -146,7 +146,7 @@ async fn one(
         let message = format!("{origin}: {id}: the API server does not serve {version} {}", id.kind);
         return Err(Failure::transient("KindNotServed", message));
     };
-    let Err(error) = scope.ctx.applier.apply(&resource, &object.object, true).await else { return Ok(None) };
+    let Err(error) = scope.ctx.applier.dry_run(&resource, &object.object).await else { return Ok(None) };
     if let kube::Error::Api(status) = &error {
         let refusal = Refusal { code: status.code, message: &words(&error) };
         if let Some(why) = preflight.excuse(object, &resource.0.plural, refusal) {

@@ -47,6 +47,11 @@ impl fmt::Display for Write {
 }
 
 impl Write {
+    /// Whether it came too late: something newer was stored, and it changed nothing.
+    pub fn is_refused_as_late(&self) -> bool {
+        self.code == 409
+    }
+
     /// Whether it is the controller's own bookkeeping: its Lease, Events, stored releases, and the
     /// Applications with their status.
     pub fn is_bookkeeping(&self) -> bool {

@@ -227,10 +227,11 @@ impl Scene {
         audit::lists(&format!("system:serviceaccount:{}:windlass", self.namespace), since)
     }
 
-    /// The objects that this scene's controller wrote since a mark, its own bookkeeping left out: verb,
-    /// resource and name, sorted.
+    /// The objects that this scene's controller wrote since a mark, its own bookkeeping left out, and what
+    /// was refused because somebody else was faster: verb, resource and name, sorted.
     pub fn object_writes(&self, since: Mark) -> Vec<String> {
-        let writes = self.writes(since).into_iter().filter(|write| !write.is_bookkeeping());
+        let counts = |write: &Write| !write.is_bookkeeping() && !write.is_refused_as_late();
+        let writes = self.writes(since).into_iter().filter(counts);
         let mut texts: Vec<_> = writes.map(|write| write.to_string()).collect();
         texts.sort();
         texts

@@ -6,6 +6,7 @@
 
 mod admit;
 mod decide;
+mod fence;
 mod fields;
 mod kinds;
 mod leave;
@@ -21,6 +22,7 @@ pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit}
 pub use decide::{
     Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, foreign, in_sync, prune_place,
 };
+pub use fence::{Due, due};
 pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};
 pub use kinds::{BuiltinKinds, Kinds, Scope};
 pub use leave::{IgnoreError, ScaleTarget, left, scale_target};

@@ -1,5 +1,6 @@
 mod admit;
 mod decide;
+mod fence;
 mod leave;
 mod options;
 mod ownership;

@@ -1,5 +1,6 @@
 //! Stage 6: carries the plan out, step by step and tier by tier, with bounded concurrency.
 
+mod fence;
 mod namespace;
 mod object;
 mod prune;
@@ -17,6 +18,7 @@ use super::begin::{Begun, store};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
+pub use fence::until_settled;
 pub use prune::{find, prune_one};
 pub use settle::settled;
 

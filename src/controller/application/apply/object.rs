@@ -1,15 +1,11 @@
 //! Applies one object.
 
 use kube::discovery::ApiResource;
-use windlass_core::health::Health;
-use windlass_core::object::ObjectId;
-use windlass_core::plan::{
-    Action, Applied as AppliedRecord, Conflict, Input, Progress, Scope as KindScope, Verb, foreign,
-};
+use windlass_core::plan::{Action, Applied as AppliedRecord, Conflict, Scope as KindScope};
 use windlass_core::release::{Release, ReleaseObject};
 
+use super::fence::{self, Written};
 use super::{ActionResult, count, failed};
-use crate::cluster::error::object_failure;
 use crate::cluster::watch::health_of;
 use crate::controller::application::Scope;
 use crate::controller::context::Memory;
@@ -23,18 +19,9 @@ pub async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action
         Ok(resource) => resource,
         Err(failure) => return failed(scope, action, failure),
     };
-    if action.verb == Verb::Create {
-        match owner_conflict(scope, memory, release, &action.id, &resource).await {
-            Ok(None) => {}
-            Ok(Some(message)) => return ActionResult::Conflict(Conflict { id: action.id, message }),
-            Err(error) => {
-                let failure = object_failure(&action.id, &desired.origin.to_string(), &error);
-                return failed(scope, action, failure);
-            }
-        }
-    }
-    match scope.ctx.applier.apply(&resource, &desired.object, false).await {
-        Ok(mut live) => {
+    let target = (&action.id, action.verb);
+    match fence::write(scope, memory, release, target, desired, &resource).await {
+        Ok(Written::Stored(mut live)) => {
             let health = health_of(&mut live);
             let observed = scope.ctx.world.observation(&action.id, &live.metadata, health);
             let digest =
@@ -44,37 +31,10 @@ pub async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action
             count(scope, &action, "ok");
             ActionResult::Done(action)
         }
-        Err(error) => {
-            let failure = object_failure(&action.id, &desired.origin.to_string(), &error);
-            failed(scope, action, failure)
-        }
+        Ok(Written::Nothing) => ActionResult::Forgotten(action),
+        Ok(Written::Foreign(message)) => ActionResult::Conflict(Conflict { id: action.id, message }),
+        Err(failure) => failed(scope, action, failure),
     }
-}
-
-/// An object that the watch does not show may still exist without our label: who owns it?
-async fn owner_conflict(
-    scope: &Scope<'_>,
-    memory: &Memory,
-    release: &Release,
-    id: &ObjectId,
-    resource: &(ApiResource, KindScope),
-) -> Result<Option<String>, kube::Error> {
-    let Some(meta) = scope.ctx.applier.metadata(resource, id).await? else { return Ok(None) };
-    let ownership = scope.ctx.world.observation(id, &meta, Health::missing()).ownership;
-    let namespaces = &scope.ctx.config.watch_namespaces;
-    let input = Input {
-        app: scope.key,
-        release,
-        inventory: &memory.inventory,
-        policy: &scope.app.spec.sync,
-        prune_approved: false,
-        observed: &|_| None,
-        applied: &|_| None,
-        claimed: &|_| None,
-        elsewhere: &|key| !namespaces.is_empty() && !namespaces.contains(&key.namespace),
-        progress: Progress::default(),
-    };
-    Ok(foreign(&input, id, &ownership))
 }
 
 async fn resource(scope: &Scope<'_>, desired: &ReleaseObject) -> Result<(ApiResource, KindScope), Failure> {

@@ -6,6 +6,7 @@ use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Action, Ownership, Scope as KindScope};
 
+use super::fence::until_settled;
 use super::{ActionResult, count, failed};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::application::Scope;
@@ -27,6 +28,10 @@ pub async fn prune(scope: &Scope<'_>, action: Action) -> ActionResult {
 /// Deletes a live object that still carries our annotation; whether it did. An object that is gone, that
 /// asks to be kept, that belongs to somebody else now or that another Application waits for is left alone.
 pub async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
+    until_settled(|| try_prune(scope, id)).await
+}
+
+async fn try_prune(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
     if scope.ctx.world.is_wanted(id) {
         return Ok(false);
     }
@@ -39,7 +44,7 @@ pub async fn prune_one(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure
         return Ok(false);
     }
     if !live.deleting {
-        scope.ctx.applier.delete(&resource, id, Some(live.uid)).await.map_err(failure)?;
+        scope.ctx.applier.delete(&resource, id, &live).await.map_err(failure)?;
     }
     Ok(true)
 }
