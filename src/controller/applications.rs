@@ -12,7 +12,7 @@ use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::Value;
 use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION};
 
-use super::context::Context;
+use super::context::{Context, Put};
 use super::queue::Trigger;
 use crate::cluster::error::watch_words;
 
@@ -27,7 +27,7 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
     };
     let config = watcher::Config::default().timeout(230);
     let mut events = watcher(api, config).default_backoff().boxed();
-    let mut listed = HashSet::new();
+    let (mut listed, mut first) = (HashSet::new(), true);
     loop {
         match events.try_next().await {
             Ok(Some(Event::Init)) => listed.clear(),
@@ -43,6 +43,9 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
                 for key in ctx.apps.keys().into_iter().filter(|key| here(key) && !listed.contains(key)) {
                     gone(&ctx, &key);
                 }
+                if std::mem::take(&mut first) {
+                    ctx.apps.note_listed();
+                }
             }
             Ok(None) => return,
             Err(error) => {
@@ -57,8 +60,14 @@ fn key(object: &DynamicObject) -> AppKey {
     AppKey::new(&object.namespace().unwrap_or_default(), &object.name_any())
 }
 
-fn seen(ctx: &Context, object: DynamicObject) {
+/// Takes notice of an Application as the watch shows it, or as the answer to our own apply did: what the
+/// watch will say later must not be news to those that were applied after it.
+pub fn seen(ctx: &Context, object: DynamicObject) {
     let key = key(&object);
+    let namespaces = &ctx.config.watch_namespaces;
+    if !namespaces.is_empty() && !namespaces.contains(&key.namespace) {
+        return;
+    }
     let app = match decode(object) {
         Ok(app) => Arc::new(app),
         Err(error) => {
@@ -67,11 +76,11 @@ fn seen(ctx: &Context, object: DynamicObject) {
         }
     };
     let request = |app: &Application| app.annotations().get(REQUEST_ANNOTATION).cloned();
-    let before = ctx.apps.put(key.clone(), app.clone());
-    let trigger = match before {
-        None => Some(Trigger::Event),
-        Some(before) if request(&before) != request(&app) => Some(Trigger::Person),
-        Some(before)
+    let trigger = match ctx.apps.put(key.clone(), app.clone()) {
+        Put::Older => None,
+        Put::New => Some(Trigger::Event),
+        Put::InPlaceOf(before) if request(&before) != request(&app) => Some(Trigger::Person),
+        Put::InPlaceOf(before)
             if before.metadata.generation != app.metadata.generation
                 || before.metadata.uid != app.metadata.uid
                 || before.metadata.deletion_timestamp != app.metadata.deletion_timestamp =>
@@ -79,7 +88,7 @@ fn seen(ctx: &Context, object: DynamicObject) {
             Some(Trigger::Event)
         }
         // Our own status.
-        Some(_) => None,
+        Put::InPlaceOf(_) => None,
     };
     if let Some(trigger) = trigger {
         ctx.queue.trigger(key, trigger);

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::runtime::events::Recorder;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use windlass_core::api::{AppKey, Application, ApplicationStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
-use windlass_core::plan::Instance;
+use windlass_core::plan::{Action, Instance};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
 
 use super::application::Refused;
 use super::application::resolve::Subscription;
 use super::causes::Causes;
+use super::hearings::Hearings;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
 use super::view::Views;
@@ -75,6 +76,8 @@ pub struct Context {
     pub store: Store,
     /// What is known of the cluster.
     pub world: Arc<World>,
+    /// Of which Applications it is known what they want.
+    pub hearings: Hearings,
     /// The running watches.
     pub watches: Watches,
     /// Why workloads are not healthy.
@@ -104,6 +107,8 @@ pub struct Context {
 pub struct Apps {
     resources: Mutex<BTreeMap<AppKey, Arc<Application>>>,
     memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
+    /// How many lists of Applications, a namespace each, were not read to their end yet.
+    unlisted: watch::Sender<usize>,
 }
 
 impl Apps {
@@ -112,9 +117,43 @@ impl Apps {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Keeps a resource; gives the one before it.
-    pub fn put(&self, key: AppKey, app: Arc<Application>) -> Option<Arc<Application>> {
-        self.resources.lock().unwrap_or_else(PoisonError::into_inner).insert(key, app)
+    /// All resources.
+    pub fn all(&self) -> Vec<(AppKey, Arc<Application>)> {
+        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        resources.iter().map(|(key, app)| (key.clone(), app.clone())).collect()
+    }
+
+    /// Keeps a resource unless a newer state of it is known.
+    pub fn put(&self, key: AppKey, app: Arc<Application>) -> Put {
+        let mut resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = |app: &Application| {
+            let version = app.metadata.resource_version.as_ref();
+            version.and_then(|version| version.parse::<u64>().ok())
+        };
+        let older = |known: &Arc<Application>| {
+            known.metadata.uid == app.metadata.uid && version(known) > version(&app)
+        };
+        if resources.get(&key).is_some_and(older) {
+            return Put::Older;
+        }
+        resources.insert(key, app).map_or(Put::New, Put::InPlaceOf)
+    }
+
+    /// Notes how many lists of Applications, a namespace each, have to be read to know all of them.
+    pub fn expect_lists(&self, lists: usize) {
+        self.unlisted.send_replace(lists);
+    }
+
+    /// Notes that one of them was read to its end.
+    pub fn note_listed(&self) {
+        self.unlisted.send_modify(|lists| *lists = lists.saturating_sub(1));
+    }
+
+    /// Waits until all Applications are known, `deadline` at the most; whether they are.
+    pub async fn listed(&self, deadline: Duration) -> bool {
+        let mut unlisted = self.unlisted.subscribe();
+        let listed = unlisted.wait_for(|lists| *lists == 0);
+        tokio::time::timeout(deadline, listed).await.is_ok_and(|listed| listed.is_ok())
     }
 
     /// Forgets a resource.
@@ -149,6 +188,16 @@ impl Apps {
     }
 }
 
+/// What became of a resource that was seen.
+pub enum Put {
+    /// There was none before.
+    New,
+    /// It replaced this one.
+    InPlaceOf(Arc<Application>),
+    /// What is known is newer.
+    Older,
+}
+
 /// What the controller remembers of an Application between two reconciles. All of it can be lost: it is
 /// rebuilt from the stored snapshot, the status, the sources and the watches.
 #[derive(Default)]
@@ -163,6 +212,14 @@ pub struct Memory {
     pub unreadable: Option<Unreadable>,
     /// Everything that may exist because of this Application, as stored.
     pub inventory: BTreeSet<ObjectId>,
+    /// What the last reconcile rendered was admitted.
+    pub admitted: bool,
+    /// Since when objects that this release no longer has wait to be pruned.
+    pub prunes_since: Option<(Digest, tokio::time::Instant)>,
+    /// Since when its deletion is known.
+    pub deleting_since: Option<tokio::time::Instant>,
+    /// What was done for a release whose last steps wait for a moment, to be told with them.
+    pub untold: Vec<Action>,
     /// The cluster was compared with what the status says since this controller started.
     pub compared: bool,
     /// The last render that succeeded.

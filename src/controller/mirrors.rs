@@ -66,6 +66,8 @@ struct State {
     readers: HashMap<(AppKey, String), Reader>,
     results: HashMap<Reference, Result<Revision, Failure>>,
     failures: u32,
+    /// When the last look that ended began.
+    looked: Option<Instant>,
     /// Whether a render could not read the mirror since the last look.
     damaged: bool,
 }
@@ -73,6 +75,8 @@ struct State {
 struct Reader {
     reference: Reference,
     reads: Option<Arc<Vec<PathRead>>>,
+    /// The newest commit as of which it is known what the Application wants.
+    heard: Option<String>,
 }
 
 impl Mirrors {
@@ -109,6 +113,14 @@ impl Mirrors {
     }
 }
 
+impl Mirrors {
+    /// All mirrors that are in use.
+    pub fn all(&self) -> Vec<Arc<Mirror>> {
+        let mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+        mirrors.values().filter_map(Weak::upgrade).collect()
+    }
+}
+
 fn directory_name(url: &str, credentials: &Credentials) -> String {
     // Two tenants with other credentials never share a mirror, so neither reads what only the other may.
     let secret = serde_json::to_string(credentials).unwrap_or_default();
@@ -128,7 +140,9 @@ impl Mirror {
             match state.readers.get_mut(&key) {
                 Some(reader) if reader.reference == *reference => {}
                 _ => {
-                    state.readers.insert(key, Reader { reference: reference.clone(), reads: None });
+                    state
+                        .readers
+                        .insert(key, Reader { reference: reference.clone(), reads: None, heard: None });
                 }
             }
         });
@@ -151,6 +165,46 @@ impl Mirror {
                 reader.reads = reads;
             }
         });
+    }
+
+    /// Address of the repository.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Notes that it is known what `app` wants of `source` as of `commit`.
+    pub fn hear(&self, app: &AppKey, source: &str, commit: &str) {
+        self.with(|state| {
+            if let Some(reader) = state.readers.get_mut(&(app.clone(), source.to_owned())) {
+                reader.heard = Some(commit.to_owned());
+            }
+        });
+    }
+
+    /// The Applications of which it is not known what they want as of the last look.
+    pub fn unheard(&self) -> BTreeSet<AppKey> {
+        self.with(|state| {
+            let behind = |reader: &Reader| match state.results.get(&reader.reference) {
+                Some(Ok(revision)) => reader.heard.as_ref() != Some(&revision.commit),
+                Some(Err(_)) | None => true,
+            };
+            let readers = state.readers.iter().filter(|(_, reader)| behind(reader));
+            readers.map(|((app, _), _)| app.clone()).collect()
+        })
+    }
+
+    /// Who reads this repository.
+    pub fn readers(&self) -> BTreeSet<AppKey> {
+        self.with(|state| state.readers.keys().map(|(app, _)| app.clone()).collect())
+    }
+
+    /// Whether the repository was looked at since `moment`; if not, it is looked at now.
+    pub fn looked_since(&self, moment: Instant) -> bool {
+        let looked = self.with(|state| state.looked.is_some_and(|looked| looked >= moment));
+        if !looked {
+            self.wake.notify_one();
+        }
+        looked
     }
 
     /// Notes that a render could not read the mirror: the next look, now, fetches it anew.
@@ -200,6 +254,7 @@ impl Mirror {
 
     /// One look at the repository, and a word to everybody whom it concerns.
     async fn look(&self) {
+        let began = Instant::now();
         let (asked, references) = self.with(|state| {
             let references: BTreeSet<_> = state.readers.values().map(|r| r.reference.clone()).collect();
             (state.asked, references.into_iter().collect::<Vec<_>>())
@@ -219,16 +274,18 @@ impl Mirror {
                 state.failures = if ok { 0 } else { state.failures.saturating_add(1) };
                 let mut moved = Vec::new();
                 for (reference, result) in references.into_iter().zip(results) {
-                    if state.results.insert(reference.clone(), result.clone()).as_ref() != Some(&result) {
-                        moved.push((reference, result));
+                    let before = state.results.insert(reference.clone(), result.clone());
+                    if before.as_ref() != Some(&result) {
+                        moved.push((reference, before.and_then(Result::ok), result));
                     }
                 }
                 moved
             });
-            for (reference, result) in moved {
-                self.tell(&reference, result).await;
+            for (reference, before, result) in moved {
+                self.tell(&reference, before, result).await;
             }
         }
+        self.with(|state| state.looked = Some(began));
         self.looks.send_replace(asked);
     }
 
@@ -254,10 +311,10 @@ impl Mirror {
 
     /// Queues the readers of a reference that moved or whose failure changed: all of them, but those that
     /// read nothing that differs at the new commit.
-    async fn tell(&self, reference: &Reference, result: Result<Revision, Failure>) {
+    async fn tell(&self, reference: &Reference, before: Option<Revision>, result: Result<Revision, Failure>) {
         let readers: Vec<_> = self.with(|state| {
             let readers = state.readers.iter().filter(|(_, reader)| reader.reference == *reference);
-            readers.map(|((app, _), reader)| (app.clone(), reader.reads.clone())).collect()
+            readers.map(|(key, reader)| (key.clone(), reader.reads.clone())).collect()
         });
         let mut ids = HashMap::new();
         if let Ok(revision) = &result {
@@ -272,12 +329,23 @@ impl Mirror {
                 ids = paths.into_iter().zip(found).collect();
             }
         }
-        for (app, reads) in readers {
-            let same = result.is_ok()
-                && reads.is_some_and(|reads| reads.iter().all(|read| ids.get(&read.path) == Some(&read.id)));
-            if !same {
-                self.tools.queue.trigger(app, Trigger::Event);
-            }
+        let (same, changed): (Vec<_>, Vec<_>) = readers.into_iter().partition(|(_, reads)| {
+            let read = reads.as_ref().filter(|_| result.is_ok());
+            read.is_some_and(|reads| reads.iter().all(|read| ids.get(&read.path) == Some(&read.id)))
+        });
+        if let (Some(before), Ok(revision)) = (before, &result) {
+            self.with(|state| {
+                for (key, _) in &same {
+                    // Who was not heard before still has to be.
+                    let reader = state.readers.get_mut(key);
+                    if let Some(reader) = reader.filter(|r| r.heard.as_ref() == Some(&before.commit)) {
+                        reader.heard = Some(revision.commit.clone());
+                    }
+                }
+            });
+        }
+        for ((app, _), _) in changed {
+            self.tools.queue.trigger(app, Trigger::Event);
         }
     }
 

@@ -4,6 +4,7 @@ pub mod application;
 mod applications;
 pub mod causes;
 pub mod context;
+pub mod hearings;
 pub mod mirrors;
 pub mod queue;
 mod restore;

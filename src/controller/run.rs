@@ -1,6 +1,6 @@
 //! The life of a controller: connect, wait for the Lease, restore, watch, reconcile, end.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::application::reconcile;
 use super::applications;
 use super::causes::Causes;
 use super::context::{Apps, Config, Context, Memory};
+use super::hearings::Hearings;
 use super::mirrors::{Mirrors, Tools};
 use super::queue::{Queue, Trigger};
 use super::restore;
@@ -92,6 +93,7 @@ pub async fn run(
         applier: Applier::new(clients.requests.clone(), instance.field_manager()),
         catalog: Catalog::new(clients.requests.clone()),
         store: Store::new(clients.requests.clone(), &config.namespace, instance.clone()),
+        hearings: Hearings::new(queue.clone()),
         watches: Watches::new(clients.watches.clone(), cluster.clone(), world.clone()),
         causes: Causes::new(queue.clone()),
         mirrors: Mirrors::new(Tools {
@@ -264,6 +266,7 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
     let mut handles = Vec::new();
     let namespaces = ctx.config.watch_namespaces.clone();
     let scopes = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    ctx.apps.expect_lists(scopes.len());
     for namespace in scopes {
         let ctx = ctx.clone();
         handles.push(tasks.spawn(async move {
@@ -355,7 +358,8 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
 
 /// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
 fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
-    ctx.world.want(key, BTreeSet::new());
+    ctx.world.want(key, std::iter::empty());
+    ctx.hearings.forget(key);
     ctx.world.unclaim_all(key);
     ctx.causes.watch(key, Vec::new());
     *memory = Memory::default();

@@ -16,6 +16,7 @@ mod gates;
 mod harness;
 mod kinds;
 mod modes;
+mod moving;
 mod observe;
 mod preflight;
 mod prune;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     // Those that wait longest come first.
     let tests = [
         sources::tests(),
+        moving::tests(),
         drift::tests(),
         restart::tests(),
         causes::tests(),

@@ -18,9 +18,13 @@ const TOLD: usize = 5;
 
 /// Admits what was rendered, or holds the last release and tells everything that stands against this one.
 pub async fn check(scope: &Scope<'_>, memory: &mut Memory, rendered: Step<Rendered>) -> Step<Arc<Release>> {
+    memory.admitted = false;
     let new = match rendered {
         Step::Held(failure) => return Step::Held(failure),
-        Step::Fresh(Rendered::Same(release)) => return Step::Fresh(release),
+        Step::Fresh(Rendered::Same(release)) => {
+            memory.admitted = true;
+            return Step::Fresh(release);
+        }
         Step::Fresh(Rendered::New(new)) => new,
     };
     let served = match served(scope, &new.candidates).await {
@@ -38,6 +42,7 @@ pub async fn check(scope: &Scope<'_>, memory: &mut Memory, rendered: Step<Render
     match admit(new.revision, new.candidates, &admission) {
         Ok(release) => {
             let release = Arc::new(release);
+            memory.admitted = true;
             memory.render = Some(RenderCache { record: new.record, release: release.clone() });
             Step::Fresh(release)
         }

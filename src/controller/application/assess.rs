@@ -13,6 +13,7 @@ use windlass_core::plan::{in_sync, release_fields};
 
 use super::Scope;
 use super::apply::Outcome;
+use super::moving::Waiting;
 use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
 use crate::controller::view::ObjectView;
@@ -131,6 +132,9 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
             outcome.errors.iter().map(|e| e.message.as_str()),
             first.transient,
         ));
+    }
+    if let Some(failure) = outcome.moving.as_ref().and_then(Waiting::failure) {
+        return Some(failure);
     }
     let plan = &outcome.begun.plan;
     if !plan.conflicts.is_empty() {

@@ -82,12 +82,7 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
     wanted.retain(|id| !refused.contains(id));
     refuse(plan, refused);
     // What another Application waits for is handed over at once, whatever else is held back.
-    let given: Vec<_> = memory
-        .inventory
-        .iter()
-        .filter(|id| release.get(id).is_none() && world.is_wanted(id))
-        .cloned()
-        .collect();
+    let given = world.wanted(memory.inventory.iter().filter(|id| release.get(id).is_none()));
     for id in &given {
         memory.inventory.remove(id);
     }

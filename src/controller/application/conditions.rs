@@ -31,6 +31,13 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed
         set(status, generation, "Reconciling", failure.transient, &failure.reason, retrying);
         return;
     }
+    if let Some(waiting) = &assessed.outcome.moving {
+        let message = format!("{revision}: {}", waiting.message);
+        set(status, generation, "Ready", false, "Progressing", &message);
+        set(status, generation, "Reconciling", true, "Progressing", &message);
+        set(status, generation, "Stalled", false, "Progressing", "");
+        return;
+    }
     let health = &assessed.health;
     let waiting = assessed.outcome.waiting.as_ref();
     if let Some(waiting) = waiting.filter(|_| health.status != HealthStatus::Degraded) {

@@ -1,17 +1,17 @@
 //! The end of an Application: its objects are pruned, or let go, before its finalizer is taken off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use windlass_core::api::{DeletionPolicy, FINALIZER};
+use windlass_core::api::{Action, DeletionPolicy, FINALIZER};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Ownership, prune_place};
 
 use super::apply::{find, prune_one, until_settled};
-use super::{Scope, back_off, conditions, record};
+use super::{Scope, back_off, conditions, moving, record};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// wave begins when the one before it is gone.
 pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     memory.subscriptions.clear();
-    scope.ctx.world.want(scope.key, BTreeSet::new());
+    scope.ctx.world.want(scope.key, std::iter::empty());
     let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|f| f == FINALIZER) {
         return Ok(None);
@@ -34,8 +34,9 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
     };
     match result {
         Ok(None) => {}
-        Ok(Some(waiting)) => {
-            tell(scope, memory, "Deleting", &waiting).await?;
+        Ok(Some(Pending { brief: true, .. })) => return Ok(Some(moving::ASK_AGAIN)),
+        Ok(Some(Pending { message, .. })) => {
+            tell(scope, memory, "Deleting", &message).await?;
             return Ok(Some(LOOK_AGAIN));
         }
         Err(failure) => {
@@ -69,24 +70,34 @@ async fn tell(
     record::write(&mut scope, memory, status).await
 }
 
+/// What a deletion waits for.
+struct Pending {
+    message: String,
+    /// It is not worth telling yet.
+    brief: bool,
+}
+
 /// Prunes one tier of one wave; says what is still there.
-async fn prune(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
+async fn prune(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Pending>, Failure> {
+    let approved = scope.request.as_ref().is_some_and(|request| request.action == Action::AllowPrune);
+    let (held, waiting) = moving::hold_back_deletion(scope, memory, approved).await;
     let world = &scope.ctx.world;
     let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for id in &memory.inventory {
+    for id in memory.inventory.iter().filter(|id| !held.contains(*id)) {
         places.entry(prune_place(id, world.observed(id).as_ref())).or_default().push(id);
     }
     for ids in places.into_values() {
         let waiting = each(scope, ids, |id| async move { prune_one(scope, id).await }).await?;
         if !waiting.is_empty() {
             let names: Vec<_> = waiting.iter().take(5).map(ToString::to_string).collect();
-            return Ok(Some(format!("waiting for {} objects to go: {}", waiting.len(), names.join(", "))));
+            let message = format!("waiting for {} objects to go: {}", waiting.len(), names.join(", "));
+            return Ok(Some(Pending { message, brief: false }));
         }
     }
-    Ok(None)
+    Ok(waiting.map(|waiting| Pending { message: waiting.message, brief: waiting.brief }))
 }
 
-async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Failure> {
+async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<Pending>, Failure> {
     let let_go = |id| async move {
         until_settled(|| release(scope, id)).await?;
         Ok(false)
@@ -96,6 +107,10 @@ async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<String>, Fa
 }
 
 async fn release(scope: &Scope<'_>, id: &ObjectId) -> Result<(), Failure> {
+    // Who waits for it takes it over with its marks.
+    if scope.ctx.world.is_wanted(id) {
+        return Ok(());
+    }
     let Some((resource, meta)) = find(scope, id).await? else { return Ok(()) };
     let live = scope.ctx.world.observation(id, &meta, Health::missing());
     if live.ownership != Ownership::App(scope.key.clone()) {

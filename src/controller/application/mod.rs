@@ -12,6 +12,7 @@ mod conditions;
 mod delete;
 mod events;
 mod history;
+mod moving;
 mod plan;
 mod preflight;
 mod record;
@@ -102,6 +103,9 @@ pub async fn reconcile(
     let planned = plan::paced(memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
     let applied = apply::carry_out(&scope, memory, begun).await;
+    if let Some(again) = apply::untold(memory, &applied) {
+        return Ok(Some(again));
+    }
     apply::settled(&scope, &applied.done).await;
     let assessed = assess::judge(&scope, memory, applied);
     record::status(&mut scope, memory, assessed).await

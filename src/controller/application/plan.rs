@@ -1,14 +1,15 @@
 //! Stage 4: what to do.
 
-use std::collections::{BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::api::{Action, Adopt, SyncMode};
+use windlass_core::api::{Action, SyncMode};
 use windlass_core::plan::{Applied, Input, Plan, Progress, Verb, combined_fields, decide};
 use windlass_core::release::Release;
 
-use super::{Scope, Step};
+use super::{Scope, Step, moving};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -33,6 +34,9 @@ pub struct Planned {
 /// Holds the effective release against the cluster.
 pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Release>>) -> Planned {
     let mut failures = Vec::new();
+    if let Step::Fresh(release) = &admitted {
+        moving::want(scope, release);
+    }
     let release = match admitted {
         Step::Fresh(release) => effective(scope, memory, release, &mut failures),
         Step::Held(failure) => {
@@ -41,7 +45,6 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
         }
     };
     let Some(release) = release else {
-        scope.ctx.world.want(scope.key, BTreeSet::new());
         return Planned { release: None, plan: Plan::default(), failures, heal_later: None };
     };
     if let Err(failure) = watch_kinds(scope, memory, &release).await {
@@ -50,10 +53,16 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
     }
     compare_after_restart(scope, memory, &release);
     let world = &scope.ctx.world;
+    // What another Application waits for is handed over, not pruned: it counts for no limit.
+    let wanted = world.wanted(memory.inventory.iter().filter(|id| release.get(id).is_none()));
+    let inventory = match wanted.is_empty() {
+        true => Cow::Borrowed(&memory.inventory),
+        false => Cow::Owned(memory.inventory.difference(&wanted).cloned().collect()),
+    };
     let plan = decide(&Input {
         app: scope.key,
         release: &release,
-        inventory: &memory.inventory,
+        inventory: &inventory,
         policy: &scope.app.spec.sync,
         prune_approved: prune_approved(scope, &release),
         observed: &|id| world.observed(id),
@@ -65,10 +74,6 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
         },
         progress: Progress::of(memory.status.as_ref(), release.digest()),
     });
-    let adopts = scope.app.spec.sync.adopt != Adopt::Never;
-    let wanted = plan.conflicts.iter().map(|conflict| &conflict.id);
-    let wanted = wanted.filter(|id| adopts && world.claimed_by_other(id, scope.key).is_some());
-    world.want(scope.key, wanted.cloned().collect());
     Planned { release: Some(release), plan, failures, heal_later: None }
 }
 
@@ -97,7 +102,7 @@ fn effective(
     memory.current.clone()
 }
 
-fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
+pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
     scope.request.as_ref().is_some_and(|request| {
         let named = request.revision.as_deref().unwrap_or_default();
         request.action == Action::AllowPrune

@@ -1,7 +1,6 @@
 //! Stage 8: tells what was found and done: status, Events, metrics, the picture for people. Writes only
 //! what changed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde_json::json;
 use windlass_core::api::{Application, ApplicationStatus, ReleaseRef, Request, SourceState, SyncStatus};
 
 use super::assess::Assessed;
-use super::{Scope, back_off, conditions, events, history};
+use super::{Scope, back_off, conditions, events, history, moving};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::controller::view::AppView;
@@ -29,7 +28,8 @@ pub async fn status(
 ) -> Result<Option<Duration>, ClusterError> {
     let before = memory.status.clone().unwrap_or_default();
     let status = next_status(scope, memory, &before, &assessed);
-    let mut again = vec![assessed.health_deadline, assessed.outcome.begun.heal_later];
+    let moving = assessed.outcome.moving.as_ref().map(|_| moving::ASK_AGAIN);
+    let mut again = vec![assessed.health_deadline, assessed.outcome.begun.heal_later, moving];
     memory.attempts = match &assessed.failure {
         Some(_) => memory.attempts.saturating_add(1),
         None => 0,
@@ -56,7 +56,6 @@ pub async fn status(
 /// Tells that nothing is done for a suspended Application.
 pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Option<Duration>, ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
-    scope.ctx.world.want(scope.key, BTreeSet::new());
     scope.ctx.causes.watch(scope.key, Vec::new());
     conditions::suspended(&mut status, scope.app.metadata.generation);
     handled(scope.request.as_ref(), &mut status);
@@ -83,7 +82,8 @@ fn next_status(
     let begun = &assessed.outcome.begun;
     if let Some(release) = &begun.release {
         let digest = release.digest().as_str();
-        let applied = assessed.outcome.errors.is_empty() && begun.plan.conflicts.is_empty();
+        let waiting = assessed.outcome.moving.is_some();
+        let applied = assessed.outcome.errors.is_empty() && begun.plan.conflicts.is_empty() && !waiting;
         let complete = applied && (assessed.sync == SyncStatus::Synced || begun.plan.prune_hold.is_some());
         if complete {
             let known = status.stable.clone().filter(|stable| stable.digest == digest);

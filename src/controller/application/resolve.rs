@@ -19,6 +19,18 @@ pub struct Subscription {
     mirror: Arc<Mirror>,
 }
 
+impl Subscription {
+    /// Name of the source.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The mirror of its repository.
+    pub fn mirror(&self) -> &Arc<Mirror> {
+        &self.mirror
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.mirror.unsubscribe(&self.app, &self.name);

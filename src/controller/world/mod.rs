@@ -105,16 +105,40 @@ impl World {
         })
     }
 
-    /// Notes all objects that `app` wants and others claim; it is told when a claim ends.
-    pub fn want(&self, app: &AppKey, ids: BTreeSet<ObjectId>) {
-        self.with(|state| {
-            if ids.is_empty() { state.wanting.remove(app) } else { state.wanting.insert(app.clone(), ids) }
+    /// Notes all objects of `ids` that others claim as wanted by `app`. Who claims something that is news is
+    /// looked at, since it may not need it any more; `app` is told when the claim ends.
+    pub fn want<'a>(&self, app: &AppKey, ids: impl Iterator<Item = &'a ObjectId>) {
+        let claiming = self.with(|state| {
+            let other = |id: &&ObjectId| state.claims.get(*id).is_some_and(|owner| owner != app);
+            let wanted: BTreeSet<_> = ids.filter(other).cloned().collect();
+            let known = state.wanting.get(app);
+            let news = wanted.iter().filter(|id| known.is_none_or(|known| !known.contains(id)));
+            let claiming: BTreeSet<_> = news.filter_map(|id| state.claims.get(id).cloned()).collect();
+            if wanted.is_empty() {
+                state.wanting.remove(app);
+            } else {
+                state.wanting.insert(app.clone(), wanted);
+            }
+            claiming
         });
+        for key in claiming {
+            self.queue.trigger(key, Trigger::Event);
+        }
     }
 
-    /// Whether an Application waits for an object: then it is handed over, not deleted.
+    /// Those of `ids` that an Application waits for: they are handed over, not deleted.
+    pub fn wanted<'a>(&self, ids: impl Iterator<Item = &'a ObjectId>) -> BTreeSet<ObjectId> {
+        self.with(|state| {
+            if state.wanting.is_empty() {
+                return BTreeSet::new();
+            }
+            ids.filter(|id| state.wanting.values().any(|wanted| wanted.contains(*id))).cloned().collect()
+        })
+    }
+
+    /// Whether an Application waits for an object.
     pub fn is_wanted(&self, id: &ObjectId) -> bool {
-        self.with(|state| state.wanting.values().any(|ids| ids.contains(id)))
+        !self.wanted(std::iter::once(id)).is_empty()
     }
 
     /// Ends claims of `app`; Applications that want the objects are looked at.

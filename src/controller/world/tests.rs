@@ -116,7 +116,11 @@ async fn a_claim_is_the_first_ones_and_the_next_is_told_when_it_ends() {
     assert_eq!(case.world.claim(&other, ids.iter()).len(), 1);
     assert_eq!(case.world.claimed_by_other(&case.id, &other), Some(case.app.clone()));
     assert!(!case.world.is_wanted(&case.id));
-    case.world.want(&other, ids.iter().cloned().collect());
+    case.world.want(&other, ids.iter());
+    assert_eq!(case.queue.next().await.0, case.app, "the owner is asked once");
+    case.queue.done(&case.app);
+    case.world.want(&other, ids.iter());
+    assert!(!case.told().await, "it is no news");
     assert!(case.world.is_wanted(&case.id));
     case.world.unclaim(&other, ids.iter());
     assert!(!case.told().await, "only the owner can give it up");

@@ -2,6 +2,7 @@ mod admit;
 mod decide;
 mod fence;
 mod leave;
+mod moving;
 mod options;
 mod ownership;
 mod preflight;

@@ -7,6 +7,8 @@ mod prune;
 mod served;
 mod settle;
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use windlass_core::object::ObjectId;
@@ -15,6 +17,8 @@ use windlass_core::release::Release;
 
 use super::Scope;
 use super::begin::{Begun, store};
+use super::moving::{self, Waiting};
+use super::plan::prune_approved;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
@@ -32,6 +36,8 @@ pub struct Outcome {
     pub errors: Vec<Failure>,
     /// What the next step of the release waits for, such as `wave 0: Deployment shop/web: 1 of 2 pods ready`.
     pub waiting: Option<String>,
+    /// Prunes that wait for other Applications.
+    pub moving: Option<Waiting>,
 }
 
 /// What came of one action.
@@ -51,15 +57,16 @@ enum ActionResult {
 pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun) -> Outcome {
     let mut done = Vec::new();
     let mut errors = Vec::new();
+    moving::heard(scope, memory, None);
     let Some(release) = begun.release.clone() else {
-        return Outcome { begun, done, errors, waiting: None };
+        return Outcome { begun, done, errors, waiting: None, moving: None };
     };
     if !begun.plan.applies.is_empty()
         && scope.app.spec.sync.create_namespace
         && let Err(failure) = namespace::create(scope).await
     {
         errors.push(failure);
-        return Outcome { begun, done, errors, waiting: None };
+        return Outcome { begun, done, errors, waiting: None, moving: None };
     }
     let order = Order::of(&release);
     let is_new = Progress::of(memory.status.as_ref(), release.digest()).new;
@@ -82,6 +89,14 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
         if crds && let Err(failure) = served::established(scope, &release).await {
             errors.push(failure);
         }
+    }
+    let mut moving = None;
+    if errors.is_empty() {
+        if waiting.is_none() {
+            moving::heard(scope, memory, Some(&release));
+        }
+        let approved = prune_approved(scope, &release);
+        moving = moving::hold_back(scope, memory, &release, approved, &mut begun.plan).await;
     }
     if errors.is_empty() && begun.plan.conflicts.is_empty() && waiting.is_none() {
         let mut forgotten = Vec::new();
@@ -110,7 +125,8 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
             tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
         }
     }
-    Outcome { begun, done, errors, waiting }
+    done.splice(0..0, std::mem::take(&mut memory.untold));
+    Outcome { begun, done, errors, waiting, moving }
 }
 
 /// What a step of the release waits for.
@@ -118,6 +134,21 @@ fn held(scope: &Scope<'_>, release: &Release, order: &Order, stage: Stage) -> Op
     let world = &scope.ctx.world;
     let (observed, applied) = (|id: &ObjectId| world.observed(id), |id: &ObjectId| world.applied(id));
     Steps { release, order, observed: &observed, applied: &applied }.held(stage)
+}
+
+/// A wait for other Applications that began only just is not worth telling; gives the time after which to
+/// look again. What was done is told then.
+pub fn untold(memory: &mut Memory, outcome: &Outcome) -> Option<Duration> {
+    let nothing_wrong = outcome.errors.is_empty()
+        && outcome.begun.failures.is_empty()
+        && outcome.begun.plan.conflicts.is_empty()
+        && outcome.waiting.is_none();
+    let brief = outcome.moving.as_ref().is_some_and(|waiting| waiting.brief);
+    if !(nothing_wrong && brief) {
+        return None;
+    }
+    memory.untold.clone_from(&outcome.done);
+    Some(moving::ASK_AGAIN)
 }
 
 async fn run<F>(actions: Vec<Action>, f: impl Fn(Action) -> F) -> Vec<ActionResult>

@@ -8,6 +8,8 @@ use super::fence::{self, Written};
 use super::{ActionResult, count, failed};
 use crate::cluster::watch::health_of;
 use crate::controller::application::Scope;
+use crate::controller::application::moving::is_application;
+use crate::controller::applications;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
@@ -22,6 +24,9 @@ pub async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action
     let target = (&action.id, action.verb);
     match fence::write(scope, memory, release, target, desired, &resource).await {
         Ok(Written::Stored(mut live)) => {
+            if is_application(&action.id) {
+                applications::seen(scope.ctx, live.clone());
+            }
             let health = health_of(&mut live);
             let observed = scope.ctx.world.observation(&action.id, &live.metadata, health);
             let digest =

@@ -43,6 +43,10 @@ async fn try_prune(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
     if live.ownership != Ownership::App(scope.key.clone()) || keep {
         return Ok(false);
     }
+    // The look took a moment.
+    if scope.ctx.world.is_wanted(id) {
+        return Ok(false);
+    }
     if !live.deleting {
         scope.ctx.applier.delete(&resource, id, &live).await.map_err(failure)?;
     }
