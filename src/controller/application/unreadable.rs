@@ -1,7 +1,6 @@
 //! An Application whose stored release cannot be read: nobody knows what it has in the cluster, so nothing
 //! is applied, pruned or let go until a person decides.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass_core::api::DeletionPolicy;
@@ -53,7 +52,6 @@ async fn tell(
     unreadable: &Unreadable,
 ) -> Result<(), ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
-    scope.ctx.world.want(scope.key, BTreeSet::new());
     let message = format!(
         "{unreadable}; nothing is applied or pruned. If a newer Windlass wrote it, run that one; else delete \
          the Secret in namespace {}: the objects are then adopted again, but those that Git no longer has stay",

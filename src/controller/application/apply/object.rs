@@ -25,7 +25,7 @@ pub async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action
     match fence::write(scope, memory, release, target, desired, &resource).await {
         Ok(Written::Stored(mut live)) => {
             if is_application(&action.id) {
-                applications::seen(scope.ctx, live.clone());
+                applications::seen(scope.ctx, (*live).clone());
             }
             let health = health_of(&mut live);
             let observed = scope.ctx.world.observation(&action.id, &live.metadata, health);
