@@ -5,6 +5,7 @@
 //! newer is stored the API server answers 409 and the write is for nothing: look again and decide again. So
 //! a write that comes late never overwrites something newer. A creation cannot be fenced like that.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::ObjectMeta;
 use kube::discovery::ApiResource;
@@ -70,6 +71,28 @@ impl Applier {
         let api = dynamic_api(&self.client, resource, *scope, object.namespace().unwrap_or_default());
         let params = PatchParams::apply(&self.manager).force().dry_run();
         api.patch(object.name(), &params, &Patch::Apply(object.body())).await
+    }
+
+    /// The same way into the cluster as another field manager.
+    pub fn as_manager(&self, manager: &str) -> Self {
+        Self { client: self.client.clone(), manager: manager.to_owned() }
+    }
+
+    /// Sets who owns which fields of the object as it was looked at, and nothing else of it.
+    ///
+    /// # Errors
+    /// What the API server or the transport answers: 409 where something newer than `seen` is stored.
+    pub async fn set_managed_fields(
+        &self,
+        (resource, scope): &(ApiResource, Scope),
+        id: &ObjectId,
+        entries: &[ManagedFieldsEntry],
+        seen: u64,
+    ) -> Result<DynamicObject, Error> {
+        let api = dynamic_api(&self.client, resource, *scope, &id.namespace);
+        let patch = json!({"metadata": {"managedFields": entries, "resourceVersion": seen.to_string()}});
+        let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
+        api.patch(&id.name, &params, &Patch::Merge(&patch)).await
     }
 
     /// Only the metadata of a live object; `None` where there is none.

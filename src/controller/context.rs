@@ -14,6 +14,7 @@ use windlass_core::plan::{Action, Instance};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
 
 use super::application::Refused;
+use super::application::leave;
 use super::application::resolve::Subscription;
 use super::causes::Causes;
 use super::hearings::Hearings;
@@ -234,6 +235,8 @@ pub struct Memory {
     pub status: Option<ApplicationStatus>,
     /// Failed attempts in a row, for backing off.
     pub attempts: u32,
+    /// The autoscalers outside of the release that were asked about.
+    pub autoscalers: leave::Seen,
     /// When each object was healed last, and how often in a row, for backing off.
     pub heals: HashMap<ObjectId, (tokio::time::Instant, u32)>,
     /// When the status was written last.

@@ -101,7 +101,14 @@ fn what_is_foreign_is_left_alone() {
     let mark = scene.mark();
     scene.kubectl(&["annotate", "service/web", "example.com/note=by hand"]);
     scene.kubectl(&["label", "service/web", "team=blue"]);
-    scene.kubectl(&["patch", "configmap", "settings", "--patch", r#"{"data": {"theirs": "stays"}}"#]);
+    scene.kubectl(&[
+        "patch",
+        "configmap",
+        "settings",
+        "--patch",
+        r#"{"data": {"theirs": "stays"}}"#,
+        "--field-manager=theirs",
+    ]);
     pause(3.0);
     assert_eq!(scene.writes_but_lease(mark), [""; 0]);
     // An annotation is a new generation of a Deployment, so its health is told while its controller looks at it.

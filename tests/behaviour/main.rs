@@ -13,7 +13,9 @@ mod delete;
 mod drift;
 mod failures;
 mod gates;
+mod handover;
 mod harness;
+mod ignore;
 mod kinds;
 mod modes;
 mod moving;
@@ -26,6 +28,8 @@ mod rights;
 mod sources;
 mod store;
 mod waves;
+mod strip;
+mod takeover;
 mod web;
 mod write_back;
 
@@ -58,6 +62,10 @@ fn main() -> ExitCode {
         requests::tests(),
         rights::tests(),
         crd::tests(),
+        handover::tests(),
+        ignore::tests(),
+        strip::tests(),
+        takeover::tests(),
         write_back::tests(),
     ];
     harness::run(tests.into_iter().flatten())

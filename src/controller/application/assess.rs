@@ -76,7 +76,7 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
     for id in release.ids() {
         let observed = world.observed(id);
         let applied = world.applied(id);
-        let same = in_sync(release, id, observed.as_ref(), applied.as_ref());
+        let same = in_sync(release, &scope.app.spec.sync, id, observed.as_ref(), applied.as_ref());
         let health = match (conflict(id), &observed) {
             (Some(conflict), _) => {
                 Health { status: HealthStatus::Unknown, message: conflict.message.clone() }

@@ -13,6 +13,7 @@ mod delete;
 mod events;
 mod history;
 mod moving;
+pub mod leave;
 mod plan;
 mod preflight;
 mod record;

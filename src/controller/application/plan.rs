@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::api::{Action, SyncMode};
-use windlass_core::plan::{Applied, Input, Plan, Progress, Verb, combined_fields, decide};
+use windlass_core::plan::{Applied, Input, Plan, Progress, Verb, decide, release_fields};
 use windlass_core::release::Release;
 
-use super::{Scope, Step, moving};
+use super::{Scope, Step, leave, moving};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -51,6 +51,13 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
         failures.push(failure);
         return Planned { release: Some(release), plan: Plan::default(), failures, heal_later: None };
     }
+    let release = match leave(scope, memory, release.clone()).await {
+        Ok(left) => left,
+        Err(failure) => {
+            failures.push(failure);
+            return Planned { release: Some(release), plan: Plan::default(), failures, heal_later: None };
+        }
+    };
     compare_after_restart(scope, memory, &release);
     let world = &scope.ctx.world;
     // What another Application waits for is handed over, not pruned: it counts for no limit.
@@ -75,6 +82,20 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
         progress: Progress::of(memory.status.as_ref(), release.digest()),
     });
     Planned { release: Some(release), plan, failures, heal_later: None }
+}
+
+/// What is stored and what is to be applied, knowing what of them is left to others.
+async fn leave(
+    scope: &Scope<'_>,
+    memory: &mut Memory,
+    release: Arc<Release>,
+) -> Result<Arc<Release>, Failure> {
+    if !memory.compared
+        && let Some(stored) = memory.current.clone()
+    {
+        memory.current = Some(leave::fields(scope, memory, stored).await?);
+    }
+    leave::fields(scope, memory, release).await
 }
 
 /// Takes heals out of the plan that come too soon, where somebody keeps fighting.
@@ -138,8 +159,7 @@ fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Relea
     };
     let observed: Vec<_> =
         stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
-    let as_left =
-        combined_fields(observed.iter().map(|(id, fields)| (*id, fields.as_ref()))) == stable.fields;
+    let as_left = release_fields(&stored, &|id| world.observed(id).and_then(|o| o.fields)) == stable.fields;
     for (id, fields) in observed {
         if let Some(digest) = stored.object_digest(id) {
             // No fields differ from whatever is observed: then each is healed, or told where that is off.

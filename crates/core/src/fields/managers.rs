@@ -2,6 +2,9 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 
+use serde_json::Value;
+
+use super::body::value;
 use super::path::{Path, Segment};
 use super::set::FieldSet;
 use crate::object::ObjectId;
@@ -68,6 +71,13 @@ pub struct StripRules<'a> {
     pub left: &'a [Path],
 }
 
+impl Foreign {
+    /// Whether it goes only by being merged: an apply of `desired` takes back what `desired` has.
+    pub fn is_addition(&self, desired: &Value) -> bool {
+        value(desired, &self.path).is_none_or(|value| value.is_object() || value.is_array())
+    }
+}
+
 impl Managers {
     /// Reads `managedFields`.
     pub fn read(names: &ManagerNames, entries: &[ManagedFieldsEntry]) -> Self {
@@ -123,14 +133,14 @@ impl StripRules<'_> {
     }
 }
 
-/// `managedFields` with everything that is to go merged into our own entry, so that the next apply, which
-/// does not have it, removes it; `None` where there is nothing to merge. With `adopting`, all that a former
-/// owner applied is merged too, labels and annotations included.
+/// `managedFields` with everything that is to go merged into our own entry, so that the next apply of
+/// `desired`, which does not have it, removes it; `None` where there is nothing to merge. With `adopting`, all
+/// that a former owner applied is merged too, labels and annotations included.
 pub fn merged(
     names: &ManagerNames,
     entries: &[ManagedFieldsEntry],
     rules: &StripRules<'_>,
-    api_version: &str,
+    desired: &Value,
     adopting: bool,
 ) -> Option<Vec<ManagedFieldsEntry>> {
     let own = own_set(&names.main, entries);
@@ -149,7 +159,7 @@ pub fn merged(
                 .into_iter()
                 .filter(|top| rules.strips(manager(entry), !is_apply(entry), top))
                 .collect();
-            others.filter(&|path| tops.iter().any(|top| top.covers(path)))
+            others.filter(&|path| tops.iter().any(|top| top.covers(path)) && value(desired, path).is_none())
         };
         if goes.is_empty() {
             rest.push(entry.clone());
@@ -170,7 +180,7 @@ pub fn merged(
         None => rest.push(ManagedFieldsEntry {
             manager: Some(names.main.clone()),
             operation: Some("Apply".into()),
-            api_version: Some(api_version.to_owned()),
+            api_version: desired.get("apiVersion").and_then(Value::as_str).map(str::to_owned),
             fields_type: Some("FieldsV1".into()),
             fields_v1: Some(FieldsV1(set.write())),
             time: entries.iter().filter_map(|entry| entry.time.clone()).max(),

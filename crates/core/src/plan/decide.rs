@@ -7,7 +7,7 @@ use super::order::{Order, tier};
 use super::owner::Ownership;
 use super::steps::Progress;
 use crate::api::{Adopt, AppKey, SyncPolicy};
-use crate::fields::Managers;
+use crate::fields::{Foreign, Managers, StripRules};
 use crate::health::Health;
 use crate::object::{Digest, ObjectId};
 use crate::release::Release;
@@ -184,6 +184,7 @@ fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option
         None => Some(Verb::Update),
         Some(applied) if !same(&applied) => Some(Verb::Update),
         Some(applied) if applied.fields != observed.fields => Some(Verb::Heal),
+        Some(_) if drift(input.release, input.policy, id, observed).next().is_some() => Some(Verb::Heal),
         Some(_) => None,
     }
 }
@@ -191,6 +192,7 @@ fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option
 /// Whether a live object is as the release says.
 pub fn in_sync(
     release: &Release,
+    policy: &SyncPolicy,
     id: &ObjectId,
     observed: Option<&Observed>,
     applied: Option<&Applied>,
@@ -199,7 +201,18 @@ pub fn in_sync(
     let as_applied = applied.is_some_and(|applied| {
         Some(&applied.digest) == release.object_digest(id) && applied.fields == observed.fields
     });
-    release.is_left_alone(id) || as_applied
+    release.is_left_alone(id) || as_applied && drift(release, policy, id, observed).next().is_none()
+}
+
+/// What others added to an object that is to go.
+pub fn drift<'o>(
+    release: &Release,
+    policy: &SyncPolicy,
+    id: &ObjectId,
+    observed: &'o Observed,
+) -> impl Iterator<Item = &'o Foreign> {
+    let rules = StripRules { id, strip: policy.strip.as_deref(), left: release.left_fields(id) };
+    observed.managers.drift(&rules).collect::<Vec<_>>().into_iter()
 }
 
 fn conflict(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Conflict> {

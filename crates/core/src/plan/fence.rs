@@ -25,12 +25,9 @@ pub fn due(input: &Input<'_>, id: &ObjectId, verb: Verb, live: Option<&Observed>
     if live.deleting {
         return Due::Wait;
     }
+    let restored = || in_sync(input.release, input.policy, id, Some(live), (input.applied)(id).as_ref());
     match verb {
-        Verb::Heal | Verb::Restore
-            if in_sync(input.release, id, Some(live), (input.applied)(id).as_ref()) =>
-        {
-            Due::Nothing
-        }
+        Verb::Heal | Verb::Restore if restored() => Due::Nothing,
         _ => Due::Write,
     }
 }

@@ -16,6 +16,7 @@ use windlass_core::object::ObjectId;
 use windlass_core::plan::{Due, Input, Observed, Progress, Scope as KindScope, Verb, due};
 use windlass_core::release::{Release, ReleaseObject};
 
+use super::send::{Sending, send};
 use crate::cluster::error::{WRITE_CONFLICT, is_conflict, object_failure};
 use crate::controller::application::Scope;
 use crate::controller::context::Memory;
@@ -63,7 +64,7 @@ pub async fn write(
             }
         }
         let seen = live.as_ref().map(|observed| observed.resource_version);
-        match scope.ctx.applier.apply(resource, &desired.object, seen).await {
+        match send(scope, &Sending { id, release, desired, resource }, live.as_ref()).await {
             Ok(stored) => return Ok(Written::Stored(Box::new(stored))),
             Err(error) if is_conflict(&error) && attempt < TRIES => {
                 tracing::debug!(object = %id, attempt, seen, "something newer is stored; deciding again");

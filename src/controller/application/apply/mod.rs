@@ -4,6 +4,7 @@ mod fence;
 mod namespace;
 mod object;
 mod prune;
+mod send;
 mod served;
 mod settle;
 

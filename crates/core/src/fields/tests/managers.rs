@@ -129,7 +129,9 @@ fn autoscalers_are_told_from_people() {
 fn merge(entries: &[ManagedFieldsEntry], left: &[&str], adopting: bool) -> Option<Vec<(String, Value)>> {
     let (id, left) = (id("apps", "Deployment"), paths(left));
     let rules = StripRules { id: &id, strip: None, left: &left };
-    let merged = merged(&names(), entries, &rules, "apps/v1", adopting)?;
+    let desired =
+        json!({"apiVersion": "apps/v1", "spec": {"template": {"spec": {"containers": [{"name": "main"}]}}}});
+    let merged = merged(&names(), entries, &rules, &desired, adopting)?;
     Some(merged.into_iter().map(|e| (e.manager.unwrap(), e.fields_v1.unwrap().0)).collect())
 }
 
@@ -159,6 +161,9 @@ fn an_addition_becomes_ours_so_that_the_next_apply_removes_it() {
         ]
     );
     assert_eq!(merge(&entries[..2], &[], false), None);
+    // What Git has is taken back by the apply alone.
+    let changed = [entry("kubectl-edit", "Update", json!({"f:spec": {"f:template": {}}}))];
+    assert_eq!(merge(&changed, &[], false), None);
     assert_eq!(merge(&entries, &[SIDECAR], false), None);
 }
 
