@@ -10,7 +10,7 @@ use kube::runtime::events::Recorder;
 use tokio::sync::{Semaphore, watch};
 use windlass_core::api::{AppKey, Application, ApplicationStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
-use windlass_core::plan::{Action, Instance};
+use windlass_core::plan::{Action, Heals, Instance};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
 
 use super::application::Refused;
@@ -237,8 +237,12 @@ pub struct Memory {
     pub attempts: u32,
     /// The autoscalers outside of the release that were asked about.
     pub autoscalers: leave::Seen,
-    /// When each object was healed last, and how often in a row, for backing off.
-    pub heals: HashMap<ObjectId, (tokio::time::Instant, u32)>,
+    /// The heals of each object that came soon after each other, for backing off.
+    pub heals: HashMap<ObjectId, Heals>,
+    /// Objects that somebody else keeps changing back.
+    pub contended: Option<Failure>,
+    /// When this controller first looked at the Application.
+    pub known_since: Option<tokio::time::Instant>,
     /// When the status was written last.
     pub status_written: Option<tokio::time::Instant>,
 }

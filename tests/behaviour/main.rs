@@ -7,6 +7,7 @@ mod apply;
 mod causes;
 mod cli;
 mod conflict;
+mod contended;
 mod crash;
 mod crd;
 mod delete;
@@ -16,6 +17,7 @@ mod gates;
 mod handover;
 mod harness;
 mod ignore;
+mod immutable;
 mod kinds;
 mod modes;
 mod moving;
@@ -62,7 +64,9 @@ fn main() -> ExitCode {
         requests::tests(),
         rights::tests(),
         crd::tests(),
+        contended::tests(),
         handover::tests(),
+        immutable::tests(),
         ignore::tests(),
         strip::tests(),
         takeover::tests(),

@@ -57,6 +57,8 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
         (Some(_), false) => SyncStatus::OutOfSync,
         (None, _) => SyncStatus::Unknown,
     };
+    // A fight does not say that anything differs at the moment.
+    let failure = failure.or_else(|| memory.contended.clone());
     let (status, message) = aggregate(objects.iter().map(|object| (&object.id, &object.health)));
     let mut health = HealthState { status, message: bounded_message(&message) };
     if outcome.begun.release.is_none() {

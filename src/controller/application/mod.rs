@@ -9,6 +9,7 @@ mod apply;
 mod assess;
 mod begin;
 mod conditions;
+mod contend;
 mod delete;
 mod events;
 mod history;
@@ -101,7 +102,7 @@ pub async fn reconcile(
     let admitted = admit::check(&scope, memory, rendered).await;
     let planned = plan::actions(&scope, memory, admitted).await;
     let planned = preflight::check(&scope, memory, planned).await;
-    let planned = plan::paced(memory, planned);
+    let planned = contend::paced(&scope, memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
     let applied = apply::carry_out(&scope, memory, begun).await;
     if let Some(again) = apply::untold(memory, &applied) {

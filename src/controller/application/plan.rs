@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::api::{Action, SyncMode};
-use windlass_core::plan::{Applied, Input, Plan, Progress, Verb, decide, release_fields};
+use windlass_core::plan::{Applied, Input, Plan, Progress, decide, release_fields};
 use windlass_core::release::Release;
 
 use super::{Scope, Step, leave, moving};
@@ -16,8 +16,6 @@ use crate::failure::Failure;
 
 /// Longest wait for a watch to show what exists.
 const WATCH_DEADLINE: Duration = Duration::from_secs(20);
-/// Healing one object more often than this is a fight.
-const HEAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// A release and what to do about it.
 pub struct Planned {
@@ -98,13 +96,6 @@ async fn leave(
     leave::fields(scope, memory, release).await
 }
 
-/// Takes heals out of the plan that come too soon, where somebody keeps fighting.
-pub fn paced(memory: &mut Memory, mut planned: Planned) -> Planned {
-    let later = put_off_heals(memory, &mut planned.plan);
-    planned.heal_later = [planned.heal_later, later].into_iter().flatten().min();
-    planned
-}
-
 /// What should be in the cluster: the admitted release, unless it waits for a person.
 fn effective(
     scope: &Scope<'_>,
@@ -168,33 +159,4 @@ fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Relea
         }
     }
     tracing::debug!(app = %scope.key, objects = release.len(), as_left, "compared with what was left");
-}
-
-/// Takes heals out of the plan that come too soon after the last one of the same object, and gives the
-/// time after which they are due. The pause doubles as long as somebody keeps fighting.
-fn put_off_heals(memory: &mut Memory, plan: &mut Plan) -> Option<Duration> {
-    let now = tokio::time::Instant::now();
-    memory.heals.retain(|_, (at, _)| now.duration_since(*at) < Duration::from_secs(600));
-    let mut later: Option<Duration> = None;
-    for tier in &mut plan.applies {
-        tier.retain(|action| {
-            if !matches!(action.verb, Verb::Heal | Verb::Restore) {
-                return true;
-            }
-            let (at, count) =
-                memory.heals.get(&action.id).copied().unwrap_or((now - Duration::from_secs(600), 0));
-            let pause = if count < 3 { Duration::ZERO } else { HEAL_PAUSE * (1 << (count - 3).min(9)) };
-            let passed = now.duration_since(at);
-            if passed < pause {
-                let rest = pause - passed;
-                later = Some(later.map_or(rest, |known| known.min(rest)));
-                return false;
-            }
-            let calm = passed > pause.saturating_mul(4).max(Duration::from_secs(10));
-            memory.heals.insert(action.id.clone(), (now, if calm { 1 } else { count + 1 }));
-            true
-        });
-    }
-    plan.applies.retain(|tier| !tier.is_empty());
-    later
 }

@@ -12,9 +12,10 @@ use windlass_core::object::{Digest, ObjectId};
 use windlass_core::plan::{Plan, Preflight, Refusal, Unchecked, is_update, tell_refused};
 use windlass_core::release::{Release, ReleaseObject};
 
+use super::apply::explained;
 use super::plan::{Planned, actions};
 use super::{Scope, Step};
-use crate::cluster::error::{ClusterError, object_failure, words};
+use crate::cluster::error::{ClusterError, words};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
@@ -153,5 +154,5 @@ async fn one(
             return Ok(Some(why));
         }
     }
-    Err(object_failure(id, &object.origin.to_string(), &error))
+    Err(explained(scope, id, object, &resource, &error).await)
 }

@@ -5,9 +5,11 @@
 //! [`Plan`]: actions in the order of [`tier`]s. Nothing to do gives an empty plan.
 
 mod admit;
+mod contend;
 mod decide;
 mod fence;
 mod fields;
+mod immutable;
 mod kinds;
 mod leave;
 mod moving;
@@ -20,11 +22,13 @@ mod steps;
 mod tests;
 
 pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
+pub use contend::{Heals, Pace};
 pub use decide::{
     Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, drift, foreign, in_sync, prune_place,
 };
 pub use fence::{Due, due};
 pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};
+pub use immutable::{RefusalCause, explain, is_immutable, may_replace};
 pub use kinds::{BuiltinKinds, Kinds, Scope};
 pub use leave::{IgnoreError, ScaleTarget, left, scale_target};
 pub use moving::{MOVE_DEADLINE, holds_data, may_prune, same_repository};

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::decide::{Action, Verb};
+use super::immutable::{is_immutable, may_replace};
 use super::options::ObjectOptions;
 use crate::api::{ApplicationStatus, ReleaseRef};
 use crate::object::{Digest, Gvk, ObjectId};
@@ -94,8 +95,8 @@ impl<'a> Preflight<'a> {
         if message.contains("does not support dry run") {
             return Some(Unchecked::DryRunUnsupported);
         }
-        let immutable = code == 422 && message.contains("immutable");
-        if immutable && ObjectOptions::admitted(&object.object).replace {
+        let immutable = code == 422 && is_immutable(message);
+        if immutable && may_replace(&object.object, &Value::Null).is_ok() {
             return Some(Unchecked::Replaced);
         }
         if code == 404 && self.makes_namespace(object, message) {

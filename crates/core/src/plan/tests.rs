@@ -1,6 +1,8 @@
 mod admit;
+mod contend;
 mod decide;
 mod fence;
+mod immutable;
 mod leave;
 mod moving;
 mod options;

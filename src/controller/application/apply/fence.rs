@@ -16,6 +16,7 @@ use windlass_core::object::ObjectId;
 use windlass_core::plan::{Due, Input, Observed, Progress, Scope as KindScope, Verb, due};
 use windlass_core::release::{Release, ReleaseObject};
 
+use super::replace;
 use super::send::{Sending, send};
 use crate::cluster::error::{WRITE_CONFLICT, is_conflict, object_failure};
 use crate::controller::application::Scope;
@@ -64,12 +65,16 @@ pub async fn write(
             }
         }
         let seen = live.as_ref().map(|observed| observed.resource_version);
-        match send(scope, &Sending { id, release, desired, resource }, live.as_ref()).await {
+        let sending = Sending { id, release, desired, resource };
+        match send(scope, &sending, live.as_ref()).await {
             Ok(stored) => return Ok(Written::Stored(Box::new(stored))),
             Err(error) if is_conflict(&error) && attempt < TRIES => {
                 tracing::debug!(object = %id, attempt, seen, "something newer is stored; deciding again");
             }
-            Err(error) => return Err(failure(error)),
+            Err(error) => {
+                let anew = replace::refused(scope, &sending, error).await?;
+                return Ok(Written::Stored(Box::new(anew)));
+            }
         }
         pause(attempt).await;
         live = look(scope, resource, id).await.map_err(failure)?;

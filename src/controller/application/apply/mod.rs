@@ -4,6 +4,7 @@ mod fence;
 mod namespace;
 mod object;
 mod prune;
+mod replace;
 mod send;
 mod served;
 mod settle;
@@ -25,6 +26,7 @@ use crate::failure::Failure;
 
 pub use fence::until_settled;
 pub use prune::{find, prune_one};
+pub use replace::explained;
 pub use settle::settled;
 
 /// What came of a plan.
