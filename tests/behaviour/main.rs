@@ -29,9 +29,9 @@ mod restart;
 mod rights;
 mod sources;
 mod store;
-mod waves;
 mod strip;
 mod takeover;
+mod waves;
 mod web;
 mod write_back;
 

@@ -86,7 +86,7 @@ impl Managers {
         let mut foreign = Vec::new();
         for entry in entries.iter().filter(|entry| is_foreign(names, entry)) {
             let manager: Arc<str> = manager(entry).into();
-            for path in touchable(&fields(entry).difference(&own)).tops() {
+            for path in touchable(&fields(entry).beyond(&own)).tops() {
                 let updates = !is_apply(entry);
                 foreign.push(Foreign { manager: manager.clone(), updates, path });
             }
@@ -153,7 +153,7 @@ pub fn merged(
         } else if adopting && FORMER_OWNERS.contains(&manager(entry)) {
             set.filter(&|path| !rules.left.iter().any(|left| left.covers(path) || path.covers(left)))
         } else {
-            let others = touchable(&set.difference(&own));
+            let others = touchable(&set.beyond(&own));
             let tops: Vec<_> = others
                 .tops()
                 .into_iter()

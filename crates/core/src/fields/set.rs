@@ -77,6 +77,22 @@ impl FieldSet {
         rest
     }
 
+    /// What is in this and adds to `other`: what holds something of `other` is no addition, and what lies
+    /// within a mapping that is empty in `other` is one.
+    pub fn beyond(&self, other: &Self) -> Self {
+        let mut rest = Self::default();
+        for (step, node) in &self.below {
+            let node = match other.below.get(step) {
+                None => node.clone(),
+                Some(theirs) => Node { member: false, set: node.set.beyond(&theirs.set) },
+            };
+            if node.member || !node.set.is_empty() {
+                rest.below.insert(step.clone(), node);
+            }
+        }
+        rest
+    }
+
     /// Only the fields for which `keep` is true. A field within which something is not kept is not kept
     /// itself, so that what holds the rest stays.
     pub fn filter(&self, keep: &dyn Fn(&Path) -> bool) -> Self {

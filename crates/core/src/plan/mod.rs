@@ -24,7 +24,8 @@ mod tests;
 pub use admit::{Admission, Candidate, Limits, Violation, ViolationReason, admit};
 pub use contend::{Heals, Pace};
 pub use decide::{
-    Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, drift, foreign, in_sync, prune_place,
+    Action, Applied, Conflict, Input, Observed, Plan, PruneHold, Verb, decide, drift, foreign, in_sync,
+    prune_place,
 };
 pub use fence::{Due, due};
 pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};

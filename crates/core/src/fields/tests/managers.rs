@@ -42,7 +42,9 @@ const SIDECAR: &str = "/spec/template/spec/containers/[name=side]";
 
 /// What of `fields` that `manager` has in an object of this kind is drift.
 fn drift(kind: (&str, &str), manager: &str, operation: &str, fields: Value, left: &[&str]) -> Vec<String> {
-    let entries = [entry("windlass-w", "Apply", container("main")), entry(manager, operation, fields)];
+    let mut own = container("main");
+    own["f:spec"]["f:strategy"] = json!({});
+    let entries = [entry("windlass-w", "Apply", own), entry(manager, operation, fields)];
     let managers = Managers::read(&names(), &entries);
     let (id, left) = (id(kind.0, kind.1), paths(left));
     let rules = StripRules { id: &id, strip: None, left: &left };
@@ -56,6 +58,8 @@ const DEPLOYMENT: (&str, &str) = ("apps", "Deployment");
 #[case::applied_by_kubectl("kubectl", "Apply", container("side"), &[SIDECAR])]
 #[case::in_a_pod_template_by_anybody("someone", "Update", container("side"), &[SIDECAR])]
 #[case::applied_by_somebody("someone", "Apply", container("side"), &[])]
+#[case::a_mapping_that_we_have_something_in("kubectl-create", "Update", json!({"f:spec": {"f:template": {".": {}}}}), &[])]
+#[case::in_a_mapping_that_is_empty_in_git("kubectl-patch", "Update", json!({"f:spec": {"f:strategy": {"f:type": {}}}}), &["/spec/strategy/type"])]
 #[case::what_we_have_too("kubectl-edit", "Update", container("main"), &[])]
 #[case::elsewhere_by_somebody("someone", "Update", json!({"f:spec": {"f:paused": {}}}), &[])]
 #[case::elsewhere_by_kubectl("kubectl-patch", "Update", json!({"f:spec": {"f:paused": {}}}), &["/spec/paused"])]
