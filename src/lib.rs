@@ -5,6 +5,7 @@ pub mod cli;
 pub mod cluster;
 pub mod controller;
 pub mod failure;
+pub mod heap;
 pub mod prometheus;
 pub mod render;
 pub mod source;

@@ -10,6 +10,7 @@ use windlass_core::api::Duration;
 use super::connection::ClusterArgs;
 use super::output::Exit;
 use crate::controller::{self, Config};
+use crate::heap;
 use crate::telemetry::{self, LogFormat};
 
 /// Run the controller.
@@ -79,6 +80,7 @@ impl Controller {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         telemetry::log(self.log_format, &self.log_level)
             .map_err(|error| anyhow::anyhow!("--log-level {:?}: {error}", self.log_level))?;
+        heap::few_arenas();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
             let (kube, _) = self.cluster.config().await?;

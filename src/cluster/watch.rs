@@ -19,6 +19,10 @@ use windlass_core::object::{Cluster, ObjectId};
 
 use super::error::watch_words;
 
+/// Objects in one answer of a first list. All of an answer are in memory at the same time, and what is kept
+/// of them lies between what is not.
+pub const PAGE: u32 = 50;
+
 /// A kind without regard to its version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKind {
@@ -111,7 +115,7 @@ async fn drive<K>(
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let config = watcher::Config::default().labels(APPLICATION_LABEL).timeout(230);
+    let config = watcher::Config::default().labels(APPLICATION_LABEL).timeout(230).page_size(PAGE);
     let mut events = watcher(api, config).default_backoff().boxed();
     let id = |object: &K| ObjectId {
         cluster: cluster.clone(),

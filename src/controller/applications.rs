@@ -14,7 +14,9 @@ use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION};
 
 use super::context::{Context, Put};
 use super::queue::Trigger;
+use super::view::same_moment;
 use crate::cluster::error::watch_words;
+use crate::cluster::watch::PAGE;
 
 /// Watches the Applications of `namespace`, or of all namespaces, for ever. Objects are decoded one by one,
 /// so that one that cannot be read stops only itself.
@@ -25,7 +27,7 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let config = watcher::Config::default().timeout(230);
+    let config = watcher::Config::default().timeout(230).page_size(PAGE);
     let mut events = watcher(api, config).default_backoff().boxed();
     let (mut listed, mut first) = (HashSet::new(), true);
     loop {
@@ -69,7 +71,7 @@ pub fn seen(ctx: &Context, object: DynamicObject) {
         return;
     }
     let app = match decode(object) {
-        Ok(app) => Arc::new(app),
+        Ok(app) => kept_once(ctx, &key, app),
         Err(error) => {
             tracing::error!(app = %key, %error, "an Application cannot be read; is its CustomResourceDefinition current?");
             return;
@@ -92,6 +94,16 @@ pub fn seen(ctx: &Context, object: DynamicObject) {
     };
     if let Some(trigger) = trigger {
         ctx.queue.trigger(key, trigger);
+    }
+}
+
+/// The copy that people see already, where it is the same: most events are about our own status.
+fn kept_once(ctx: &Context, key: &AppKey, app: Application) -> Arc<Application> {
+    match ctx.views.get(key) {
+        Some(view) if same_moment(&view.application, &app) && view.application.status == app.status => {
+            view.application.clone()
+        }
+        _ => Arc::new(app),
     }
 }
 

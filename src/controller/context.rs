@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use windlass_core::api::{AppKey, Application, ApplicationStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::{Action, Heals, Instance};
-use windlass_core::release::{Release, Releases, RenderRecord, Snapshot};
+use windlass_core::release::{Release, Releases, RenderRecord, Snapshot, compact};
 
 use super::application::Refused;
 use super::application::leave;
@@ -177,6 +177,17 @@ impl Apps {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    /// Has every Application that is not looked at just now take little memory.
+    pub fn rest(&self) {
+        let memories: Vec<_> =
+            self.memories.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for memory in memories {
+            if let Ok(mut memory) = memory.try_lock() {
+                memory.rest();
+            }
+        }
+    }
+
     /// Every object that some Application may have in the cluster.
     pub async fn inventories(&self) -> HashSet<ObjectId> {
         let memories: Vec<_> =
@@ -257,6 +268,16 @@ impl Memory {
             let inventory = std::mem::take(&mut self.inventory);
             let uid = uid.cloned();
             *self = Self { uid, current, render, releases, unreadable, inventory, ..Self::default() };
+        }
+    }
+
+    /// Takes little memory until somebody looks at an object of a release again.
+    pub fn rest(&mut self) {
+        let mut slots = self.releases.slots();
+        slots.extend(&mut self.current);
+        slots.extend(self.render.as_mut().map(|cache| &mut cache.release));
+        if let Err(error) = compact(slots) {
+            tracing::warn!(%error, "releases take more memory than they should");
         }
     }
 

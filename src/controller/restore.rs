@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use windlass_core::api::AppKey;
 use windlass_core::object::ObjectId;
-use windlass_core::release::Snapshot;
+use windlass_core::release::{Snapshot, compact};
 
 use super::context::{Context, Memory};
 use super::world::World;
@@ -23,7 +23,11 @@ pub async fn all(ctx: &Context) -> Result<(), ClusterError> {
     let mut stored = Vec::new();
     ctx.store
         .load_all(ours, |key, snapshot| match snapshot {
-            Ok(snapshot) => {
+            Ok(mut snapshot) => {
+                // Never all of them whole at the same time.
+                if let Err(error) = compact(snapshot.releases.slots()) {
+                    tracing::warn!(app = %key, %error, "a release takes more memory than it should");
+                }
                 // What a release wants comes before what another one only had.
                 ctx.world.claim(&key, wanted(&snapshot).iter());
                 stored.push((key, Ok(snapshot)));

@@ -30,6 +30,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Election, LeaseLost};
 use crate::cluster::store::Store;
 use crate::cluster::watch::GroupKind;
+use crate::heap;
 use crate::prometheus::{Guard, Prometheus, QueryError};
 use crate::telemetry::Metrics;
 use crate::web::{self, Web, WebConfig, WebError, operations_router};
@@ -335,8 +336,9 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
     let work = reconcile(ctx, key, app, &mut memory, trigger);
     let result = match tokio::time::timeout(RECONCILE_DEADLINE, work).await {
         Ok(Ok(again)) => {
-            if let Some(again) = again {
-                ctx.queue.after(key.clone(), again);
+            match again {
+                Some(again) => ctx.queue.after(key.clone(), again),
+                None => memory.rest(),
             }
             "ok"
         }
@@ -372,6 +374,8 @@ async fn housekeeping(ctx: Arc<Context>) {
     let mut unused = HashSet::new();
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
+        ctx.apps.rest();
+        heap::give_back();
         let used: HashSet<_> = ctx.apps.inventories().await.iter().map(GroupKind::of).collect();
         // Twice in a row, since a reconcile may just be about to use it.
         let keep: HashSet<_> =

@@ -18,6 +18,14 @@ pub struct AppView {
     pub objects: Vec<ObjectView>,
 }
 
+/// Whether two copies of a resource are of the same moment.
+pub fn same_moment(one: &Application, other: &Application) -> bool {
+    let (one, other) = (&one.metadata, &other.metadata);
+    one.resource_version == other.resource_version
+        && one.generation == other.generation
+        && one.uid == other.uid
+}
+
 /// One object of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectView {

@@ -15,7 +15,7 @@ use super::assess::Assessed;
 use super::{Scope, back_off, conditions, events, history, moving};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
-use crate::controller::view::AppView;
+use crate::controller::view::{AppView, same_moment};
 
 /// Display fields (messages, counts) are written at most once in this time; state never waits.
 const DISPLAY_PAUSE: Duration = Duration::from_secs(1);
@@ -44,12 +44,10 @@ pub async fn status(
         events::publish(scope, &before, &assessed).await;
         write(scope, memory, status).await?;
     }
-    let mut shown = Application::clone(&scope.app);
-    shown.status.clone_from(&memory.status);
     scope
         .ctx
         .views
-        .put(scope.key.clone(), AppView { application: Arc::new(shown), objects: assessed.objects });
+        .put(scope.key.clone(), AppView { application: shown(scope, memory), objects: assessed.objects });
     Ok(again.into_iter().flatten().min())
 }
 
@@ -66,10 +64,20 @@ pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Opt
 
 /// Shows the status to people, with the objects as they were seen last.
 pub fn show(scope: &Scope<'_>, memory: &Memory) {
-    let mut shown = Application::clone(&scope.app);
-    shown.status.clone_from(&memory.status);
     let objects = scope.ctx.views.get(scope.key).map(|view| view.objects.clone()).unwrap_or_default();
-    scope.ctx.views.put(scope.key.clone(), AppView { application: Arc::new(shown), objects });
+    scope.ctx.views.put(scope.key.clone(), AppView { application: shown(scope, memory), objects });
+}
+
+/// The resource with the status as it is now, which is there once however many hold it.
+fn shown(scope: &Scope<'_>, memory: &Memory) -> Arc<Application> {
+    let now = |app: &Arc<Application>| app.status == memory.status && same_moment(app, &scope.app);
+    if let Some(known) = scope.ctx.apps.get(scope.key).filter(now) {
+        return known;
+    }
+    if scope.app.status == memory.status {
+        return scope.app.clone();
+    }
+    Arc::new(Application { status: memory.status.clone(), ..Application::clone(&scope.app) })
 }
 
 fn next_status(

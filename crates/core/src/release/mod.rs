@@ -1,5 +1,6 @@
 //! A release: everything that an Application wants in the cluster, as of one set of revisions.
 
+mod compact;
 mod placement;
 mod snapshot;
 #[cfg(test)]
@@ -7,12 +8,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
+use compact::Bodies;
 
+pub use compact::{CompactError, compact};
 pub use placement::{
     HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
     wave,
@@ -68,20 +72,28 @@ pub enum Left {
     Everything,
 }
 
-/// Everything that an Application wants in the cluster.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything that an Application wants in the cluster. Releases are equal that are of the same revision,
+/// have the same objects and leave the same to others.
+#[derive(Clone, Debug)]
 pub struct Release {
     revision: String,
     cluster: Cluster,
     /// The ordinary objects, then the hooks; each ordered by identity.
-    objects: Vec<ReleaseObject>,
-    ids: Vec<ObjectId>,
+    bodies: Bodies,
+    ids: Arc<[ObjectId]>,
     digests: Vec<Digest>,
     placements: Vec<Placement>,
     /// How many of them are ordinary.
     ordinary: usize,
     digest: Digest,
     left: BTreeMap<ObjectId, Left>,
+}
+
+impl PartialEq for Release {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.digest, &self.revision, &self.cluster, &self.left)
+            == (&other.digest, &other.revision, &other.cluster, &other.left)
+    }
 }
 
 impl Release {
@@ -97,30 +109,24 @@ impl Release {
         let digests: Vec<_> = keyed.iter().map(|(.., o)| o.object.digest()).collect();
         let all: Vec<_> = digests.iter().map(Digest::as_str).collect();
         let digest = Digest::of_bytes(all.join("\n").as_bytes());
-        let mut release = Self {
-            revision,
-            cluster,
-            objects: Vec::with_capacity(keyed.len()),
-            ids: Vec::with_capacity(keyed.len()),
-            digests,
-            placements: Vec::with_capacity(keyed.len()),
-            ordinary,
-            digest,
-            left: BTreeMap::new(),
-        };
+        let (mut placements, mut ids, mut objects) = (Vec::new(), Vec::new(), Vec::new());
         for (placement, id, object) in keyed {
-            release.placements.push(placement);
-            release.ids.push(id);
-            release.objects.push(object);
+            placements.push(placement);
+            ids.push(id);
+            objects.push(object);
         }
-        release
+        let (bodies, ids, left) = (Bodies::new(objects), ids.into(), BTreeMap::new());
+        Self { revision, cluster, bodies, ids, digests, placements, ordinary, digest, left }
     }
 
     /// The same release, of which this is left to others. Its own digest is that of what Git says; the
     /// digests of its objects are those of what is applied.
     #[must_use]
     pub fn leaving(mut self, left: BTreeMap<ObjectId, Left>) -> Self {
-        for ((id, object), digest) in self.ids.iter().zip(&self.objects).zip(&mut self.digests) {
+        if left.is_empty() && self.left.is_empty() {
+            return self;
+        }
+        for ((id, object), digest) in self.ids.iter().zip(self.bodies.get()).zip(&mut self.digests) {
             *digest = match left.get(id) {
                 Some(Left::Fields(paths)) => Digest::of_json(&without(object.object.body(), paths)),
                 Some(Left::Everything) => Digest::of_bytes(id.to_annotation().as_bytes()),
@@ -177,7 +183,7 @@ impl Release {
 
     /// The objects, ordered by identity; no hooks.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectId, &ReleaseObject)> {
-        self.ids.iter().zip(&self.objects).take(self.ordinary)
+        self.ids.iter().zip(self.bodies.get()).take(self.ordinary)
     }
 
     /// The identities of the objects, in order; no hooks.
@@ -187,7 +193,16 @@ impl Release {
 
     /// The object of an identity; no hook.
     pub fn get(&self, id: &ObjectId) -> Option<&ReleaseObject> {
-        self.objects.get(self.ids().binary_search(id).ok()?)
+        self.bodies.get().get(self.ids().binary_search(id).ok()?)
+    }
+
+    /// Objects and hooks, each with the digest of its whole body.
+    fn bodies(&self) -> impl Iterator<Item = (Digest, &ReleaseObject)> {
+        let digests = self.ids.iter().zip(&self.digests);
+        self.bodies.get().iter().zip(digests).map(|(object, (id, digest))| match self.left.get(id) {
+            None => (digest.clone(), object),
+            Some(_) => (object.object.digest(), object),
+        })
     }
 
     /// The digest of what is applied of an object; of no hook.
@@ -202,7 +217,8 @@ impl Release {
 
     /// The hooks, ordered by identity.
     pub fn hooks(&self) -> impl Iterator<Item = ReleaseHook<'_>> {
-        let all = self.ids.iter().zip(&self.objects).zip(self.digests.iter().zip(&self.placements));
+        let bodies = if self.ordinary == self.ids.len() { &[] } else { self.bodies.get() };
+        let all = self.ids.iter().zip(bodies).zip(self.digests.iter().zip(&self.placements));
         all.skip(self.ordinary).filter_map(|((id, object), (digest, placement))| match &placement.role {
             Role::Hook(hook) => Some(ReleaseHook { id, object, digest, wave: placement.wave, hook }),
             Role::Ordinary | Role::Skipped => None,

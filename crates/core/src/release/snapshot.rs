@@ -103,6 +103,12 @@ impl Releases {
         self.stable.iter().chain(&self.next).chain(&self.previous)
     }
 
+    /// Where the releases are, for [`compact`](super::compact).
+    pub fn slots(&mut self) -> Vec<&mut Arc<Release>> {
+        let all = self.stable.iter_mut().chain(&mut self.next).chain(&mut self.previous);
+        all.map(|kept| &mut kept.release).collect()
+    }
+
     /// The one with this digest.
     pub fn find(&self, digest: &str) -> Option<&Kept> {
         self.iter().find(|kept| kept.release.digest().as_str() == digest)
@@ -151,7 +157,7 @@ struct StoredRelease {
 /// The tables as they grow.
 #[derive(Default)]
 struct Tables<'a> {
-    places: HashMap<&'a Digest, usize>,
+    places: HashMap<Digest, usize>,
     objects: Vec<&'a Object>,
     kept: Vec<&'a Kept>,
     releases: Vec<StoredRelease>,
@@ -165,7 +171,7 @@ impl<'a> Tables<'a> {
         }
         let release = kept.release.as_ref();
         let mut objects = Vec::with_capacity(release.len());
-        for (digest, object) in release.digests.iter().zip(&release.objects) {
+        for (digest, object) in release.bodies() {
             let next = self.objects.len();
             let place = *self.places.entry(digest).or_insert(next);
             if place == next {

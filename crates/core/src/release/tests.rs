@@ -67,7 +67,13 @@ fn snapshot() -> Snapshot {
 #[test]
 fn a_snapshot_reads_back_as_it_was() {
     for snapshot in [Snapshot::default(), snapshot()] {
-        assert_eq!(Snapshot::decode(&snapshot.encode().unwrap()).unwrap(), snapshot);
+        let read = Snapshot::decode(&snapshot.encode().unwrap()).unwrap();
+        assert_eq!(read, snapshot);
+        let objects = |snapshot: &Snapshot| {
+            let all = snapshot.releases.iter().flat_map(|kept| kept.release.iter());
+            all.map(|(_, object)| object.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(objects(&read), objects(&snapshot));
     }
 }
 
@@ -120,4 +126,61 @@ fn the_format_of_one_release_is_still_read() {
 fn what_is_no_snapshot_is_refused(#[case] text: &str, #[case] message: &str) {
     let error = Snapshot::decode(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(error, message);
+}
+
+fn distinct(releases: &[&Arc<Release>]) -> usize {
+    let mut pointers: Vec<_> = releases.iter().map(|release| Arc::as_ptr(release)).collect();
+    pointers.sort();
+    pointers.dedup();
+    pointers.len()
+}
+
+#[test]
+fn compact_releases_are_what_they_were() {
+    let whole = [
+        kept(1, vec![object("a", "1"), object("b", "1")]).release,
+        kept(2, vec![object("a", "2"), object("b", "1")]).release,
+        kept(3, vec![]).release,
+    ];
+    let (mut first, mut same, mut second, mut third) =
+        (whole[0].clone(), whole[0].clone(), whole[1].clone(), whole[2].clone());
+    // Packed, packed again with all of it unpacked, and with nothing unpacked since.
+    for round in 0..3 {
+        compact(vec![&mut first, &mut same, &mut second, &mut third]).unwrap();
+        assert_eq!(distinct(&[&first, &same, &second, &third]), 3, "what was shared is shared");
+        assert_eq!(first.ids().as_ptr(), second.ids().as_ptr(), "equal identities are there once");
+        for (compact, whole) in [(&first, &whole[0]), (&second, &whole[1]), (&third, &whole[2])] {
+            assert_eq!(compact, whole);
+            assert!(round == 1 || compact.iter().eq(whole.iter()));
+        }
+    }
+    // Without one of them, and with one that is new.
+    let mut new = kept(4, vec![object("c", "1")]).release;
+    compact(vec![&mut second, &mut new]).unwrap();
+    let one = object("c", "1").object.id(&Cluster::default());
+    assert_eq!(new.get(&one).unwrap().object.body()["data"], json!({"a": "1"}));
+    assert!(second.iter().eq(whole[1].iter()));
+    compact(vec![]).unwrap();
+}
+
+/// What is left to others is left out of an object's digest, not of the object.
+#[test]
+fn objects_that_differ_in_what_is_left_to_others_are_kept_apart() {
+    let leaving = |data: &str| {
+        let left = BTreeMap::from([(object("a", "").object.id(&Cluster::default()), Left::Everything)]);
+        let release = release(vec![object("a", data)]).leaving(left);
+        Kept { release: Arc::new(release), render: None, number: 1 }
+    };
+    let (mut one, two) = (leaving("1"), leaving("2"));
+    let id = one.release.ids()[0].clone();
+    assert_eq!(one.release.object_digest(&id), two.release.object_digest(&id));
+    let data = |kept: &Kept| kept.release.get(&id).unwrap().object.body()["data"]["a"].clone();
+    let releases = Releases { stable: Some(one.clone()), next: Some(two.clone()), ..Releases::default() };
+    let snapshot = Snapshot { releases, inventory: Vec::new() };
+    let read = Snapshot::decode(&snapshot.encode().unwrap()).unwrap().releases;
+    assert_eq!(read.iter().map(data).collect::<Vec<_>>(), ["1", "2"]);
+    let mut other = two.release.clone();
+    compact(vec![&mut one.release, &mut other]).unwrap();
+    assert_eq!([data(&one), data(&Kept { release: other, ..two })], ["1", "2"]);
+    assert_eq!(one.release.left().len(), 1);
 }
