@@ -46,6 +46,9 @@ pub struct Controller {
     /// Applications that are worked on at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
+    /// How long the releases of an Application that is gone stay stored, for when it comes back
+    #[arg(long, default_value = "1h")]
+    keep_releases: Duration,
     /// Act at once, without waiting for the Lease; only where nothing else can be running
     #[arg(long)]
     no_leader_election: bool,
@@ -109,6 +112,7 @@ impl Controller {
             operations_address: self.operations_address.0,
             prometheus_address: self.prometheus_address.clone(),
             concurrency: usize::from(self.concurrency),
+            keep_releases: self.keep_releases.get().max(std::time::Duration::from_secs(1)),
             leader_election: !self.no_leader_election,
         }
     }

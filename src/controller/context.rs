@@ -55,6 +55,8 @@ pub struct Config {
     pub prometheus_address: Option<String>,
     /// Reconciles at the same time.
     pub concurrency: usize,
+    /// How long the releases of an Application that is gone stay stored.
+    pub keep_releases: Duration,
     /// Wait for the Lease before acting.
     pub leader_election: bool,
 }
@@ -110,6 +112,8 @@ pub struct Apps {
     memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
     /// How many lists of Applications, a namespace each, were not read to their end yet.
     unlisted: watch::Sender<usize>,
+    /// Applications that went without having their stored releases deleted.
+    left: Mutex<HashSet<AppKey>>,
 }
 
 impl Apps {
@@ -175,6 +179,27 @@ impl Apps {
     /// Forgets everything of an Application.
     pub fn forget(&self, key: &AppKey) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Notes that an Application went and its releases may still be stored.
+    pub fn leave(&self, key: &AppKey) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    }
+
+    /// Notes that nothing of an Application is stored any more.
+    pub fn forget_left(&self, key: &AppKey) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Applications whose releases may be stored although no resource of theirs was seen.
+    pub fn without_resource(&self) -> Vec<AppKey> {
+        let mut keys: BTreeSet<_> = {
+            let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+            memories.keys().cloned().collect()
+        };
+        keys.extend(self.left.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.into_iter().filter(|key| !resources.contains_key(key)).collect()
     }
 
     /// Has every Application that is not looked at just now take little memory.
@@ -269,6 +294,11 @@ impl Memory {
             let uid = uid.cloned();
             *self = Self { uid, current, render, releases, unreadable, inventory, ..Self::default() };
         }
+    }
+
+    /// Whether the store has something of it.
+    pub fn is_stored(&self) -> bool {
+        self.unreadable.is_some() || !self.inventory.is_empty() || self.releases.iter().next().is_some()
     }
 
     /// Takes little memory until somebody looks at an object of a release again.

@@ -1,6 +1,5 @@
 //! The life of a controller: connect, wait for the Lease, restore, watch, reconcile, end.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::applications;
 use super::causes::Causes;
 use super::context::{Apps, Config, Context, Memory};
 use super::hearings::Hearings;
+use super::housekeeping;
 use super::mirrors::{Mirrors, Tools};
 use super::queue::{Queue, Trigger};
 use super::restore;
@@ -29,8 +29,6 @@ use crate::cluster::discovery::Catalog;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Election, LeaseLost};
 use crate::cluster::store::Store;
-use crate::cluster::watch::GroupKind;
-use crate::heap;
 use crate::prometheus::{Guard, Prometheus, QueryError};
 use crate::telemetry::Metrics;
 use crate::web::{self, Web, WebConfig, WebError, operations_router};
@@ -288,7 +286,7 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         Ok(())
     }));
     handles.push(tasks.spawn(async move {
-        housekeeping(ctx).await;
+        housekeeping::run(ctx).await;
         Ok(())
     }));
     Ok(Loops { slots, tasks: handles, stop })
@@ -359,28 +357,15 @@ async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
 }
 
 /// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
-fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
+pub(super) fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
     ctx.world.want(key, std::iter::empty());
     ctx.hearings.forget(key);
     ctx.world.unclaim_all(key);
     ctx.causes.watch(key, Vec::new());
+    if memory.is_stored() {
+        ctx.apps.leave(key);
+    }
     *memory = Memory::default();
     ctx.views.remove(key);
     ctx.apps.forget(key);
-}
-
-/// Ends watches of kinds that nobody uses any more.
-async fn housekeeping(ctx: Arc<Context>) {
-    let mut unused = HashSet::new();
-    loop {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        ctx.apps.rest();
-        heap::give_back();
-        let used: HashSet<_> = ctx.apps.inventories().await.iter().map(GroupKind::of).collect();
-        // Twice in a row, since a reconcile may just be about to use it.
-        let keep: HashSet<_> =
-            ctx.watches.kinds().into_iter().filter(|k| used.contains(k) || !unused.contains(k)).collect();
-        ctx.watches.retain(&keep);
-        unused = ctx.watches.kinds().into_iter().filter(|kind| !used.contains(kind)).collect();
-    }
 }

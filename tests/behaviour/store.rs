@@ -18,6 +18,7 @@ tests![
     killed_between_the_chunks_and_the_head,
     the_first_format_is_migrated,
     what_cannot_be_read_holds_its_application,
+    what_is_stored_of_an_application_that_is_gone_is_forgotten_after_a_while,
 ];
 
 const CHUNK: &str = "windlass.dev/release-chunk";
@@ -253,4 +254,54 @@ fn what_cannot_be_read_holds_its_application() {
     scene.refresh("shop");
     scene.ready_at("as if it were new", "shop", &third);
     assert_eq!(scene.get("configmap", "one").unwrap()["data"]["key"], "3");
+}
+
+/// Deletes an Application as people do who cannot wait, so that its objects stay.
+fn force_away(scene: &Scene, name: &str) {
+    scene.kubectl(&[
+        "patch",
+        "wapp",
+        name,
+        "--type=merge",
+        "--patch",
+        r#"{"metadata": {"finalizers": null}}"#,
+    ]);
+    scene.kubectl(&["delete", "wapp", name]);
+}
+
+fn what_is_stored_of_an_application_that_is_gone_is_forgotten_after_a_while() {
+    let mut scene = Scene::with(&["--keep-releases=3s"]);
+    let files = ["back", "gone", "stays"].map(|name| (format!("{name}/c.yaml"), config_map(name, "1")));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    let first = scene.repository.commit(&files);
+    for name in ["back", "gone", "stays"] {
+        scene.application(name, json!({}));
+        scene.ready_at("Ready", name, &first);
+    }
+    let owners = |scene: &Scene| {
+        let heads = stored(scene, "windlass.dev/release").into_iter();
+        let owner = |head: Value| head["metadata"]["annotations"]["windlass.dev/application"].clone();
+        heads.map(|head| owner(head).as_str().unwrap().rsplit_once('/').unwrap().1.to_owned()).collect()
+    };
+    assert_eq!(owners(&scene), BTreeSet::from(["back", "gone", "stays"].map(str::to_owned)));
+
+    force_away(&scene, "back");
+    let forgotten = |what: &str, rest: &[&str]| {
+        until(what, || {
+            let owners: BTreeSet<String> = owners(&scene);
+            if owners.iter().eq(rest) { Ok(()) } else { Err(format!("{owners:?}")) }
+        });
+    };
+    forgotten("forgotten while the controller runs", &["gone", "stays"]);
+    assert!(scene.get("configmap", "back").is_some(), "its objects were let go");
+    scene.application("back", json!({}));
+    scene.ready_at("Ready again", "back", &first);
+
+    assert!(scene.controller.stop().success());
+    force_away(&scene, "gone");
+    scene.controller.start_leading();
+    until("forgotten after a restart", || {
+        let owners: BTreeSet<String> = owners(&scene);
+        if owners.iter().eq(["back", "stays"]) { Ok(()) } else { Err(format!("{owners:?}")) }
+    });
 }
