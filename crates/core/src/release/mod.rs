@@ -1,10 +1,14 @@
 //! A release: everything that an Application wants in the cluster, as of one set of revisions.
 
+mod breaker;
+mod fate;
 mod compact;
 mod placement;
+mod select;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,12 +20,16 @@ use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
 use compact::Bodies;
 
+pub use breaker::{Breaker, WINDOW};
+pub use fate::{Fate, Gates, Trial, WayBack, fate};
 pub use compact::{CompactError, compact};
 pub use placement::{
     HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
     wave,
 };
+pub use select::{Asked, Effective, Selected, Standing, Why, select};
 pub use snapshot::{Kept, MAX_PREVIOUS, Releases, RenderRecord, Snapshot, SnapshotError, SourceRecord};
+pub use undo::{Undo, undo};
 
 /// Where an object came from, so that an error can name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

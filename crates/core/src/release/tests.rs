@@ -1,4 +1,8 @@
+mod breaker;
+mod fate;
 mod placement;
+mod select;
+mod undo;
 
 use std::sync::Arc;
 
