@@ -59,6 +59,10 @@ pub struct Metrics {
     pub status_writes: IntCounterVec,
     /// Seconds of a query to a Prometheus, by result: `value` or `no-data`.
     pub query_seconds: HistogramVec,
+    /// Rollbacks by how they were begun: `auto` or `person`.
+    pub rollbacks: IntCounterVec,
+    /// 1 while automatic rollbacks are paused because too many Applications fail at once.
+    pub rollback_paused: IntGauge,
 }
 
 impl Metrics {
@@ -85,7 +89,12 @@ impl Metrics {
         )?;
         let queue_depth = IntGauge::new("windlass_queue_depth", "Applications waiting for a reconcile")?;
         registry.register(Box::new(applications.clone()))?;
+        let rollback_paused = IntGauge::new(
+            "windlass_rollback_paused",
+            "1 while automatic rollbacks are paused because too many Applications fail at once",
+        )?;
         registry.register(Box::new(queue_depth.clone()))?;
+        registry.register(Box::new(rollback_paused.clone()))?;
         Ok(Self {
             applications,
             queue_depth,
@@ -109,6 +118,8 @@ impl Metrics {
                 "Seconds of a query to a Prometheus, by result",
                 &["result"],
             )?,
+            rollback_paused,
+            rollbacks: counter("windlass_rollback_total", "Releases that were undone", &["by"])?,
             status_writes: counter("windlass_status_write_total", "Status writes by result", &["result"])?,
             registry,
         })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::runtime::events::Recorder;
 use tokio::sync::{Semaphore, watch};
-use windlass_core::api::{AppKey, Application, ApplicationStatus};
+use windlass_core::api::{AppKey, Application, ApplicationStatus, Quarantined};
 use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::{Action, Heals, Instance};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot, compact};
@@ -17,6 +17,7 @@ use super::application::Refused;
 use super::application::leave;
 use super::application::resolve::Subscription;
 use super::causes::Causes;
+use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
@@ -101,6 +102,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// Bounds requests that write objects, over all Applications.
     pub writes: Semaphore,
+    /// How they fare together.
+    pub fleet: Fleet,
     /// The Applications that this controller looks after.
     pub apps: Apps,
 }
@@ -243,8 +246,19 @@ pub struct Memory {
     pub uid: Option<String>,
     /// The release that the cluster should have.
     pub current: Option<Arc<Release>>,
-    /// The releases as stored.
+    /// The releases that are kept whole, in their present roles.
     pub releases: Releases,
+    /// The releases as stored.
+    pub stored: Releases,
+    /// The stored releases were given the roles that the status says.
+    pub aligned: bool,
+    /// The store has a rollback of which the status does not tell yet.
+    pub ahead: bool,
+    /// The release that the cluster had when this controller started, with the hash of its fields as the
+    /// status has it: empty where it was not applied completely. Gone once it was compared.
+    pub left: Option<(Arc<Release>, String)>,
+    /// The release that was begun failed and is to be undone: its entry in the quarantine.
+    pub undo: Option<Quarantined>,
     /// Why it is not known what is stored.
     pub unreadable: Option<Unreadable>,
     /// Everything that may exist because of this Application, as stored.
@@ -257,8 +271,6 @@ pub struct Memory {
     pub deleting_since: Option<tokio::time::Instant>,
     /// What was done for a release whose last steps wait for a moment, to be told with them.
     pub untold: Vec<Action>,
-    /// The cluster was compared with what the status says since this controller started.
-    pub compared: bool,
     /// The last render that succeeded.
     pub render: Option<RenderCache>,
     /// The last render, if it failed.
@@ -289,10 +301,11 @@ impl Memory {
     pub fn about(&mut self, uid: Option<&String>) {
         if self.uid.as_ref() != uid {
             let (current, render) = (self.current.take(), self.render.take());
-            let (releases, unreadable) = (std::mem::take(&mut self.releases), self.unreadable.take());
+            let (stored, unreadable) = (std::mem::take(&mut self.stored), self.unreadable.take());
+            let releases = stored.clone();
             let inventory = std::mem::take(&mut self.inventory);
             let uid = uid.cloned();
-            *self = Self { uid, current, render, releases, unreadable, inventory, ..Self::default() };
+            *self = Self { uid, current, render, releases, stored, unreadable, inventory, ..Self::default() };
         }
     }
 
@@ -304,6 +317,7 @@ impl Memory {
     /// Takes little memory until somebody looks at an object of a release again.
     pub fn rest(&mut self) {
         let mut slots = self.releases.slots();
+        slots.extend(self.stored.slots());
         slots.extend(&mut self.current);
         slots.extend(self.render.as_mut().map(|cache| &mut cache.release));
         if let Err(error) = compact(slots) {
@@ -315,7 +329,8 @@ impl Memory {
     pub fn restore(&mut self, snapshot: Snapshot) {
         self.unreadable = None;
         self.inventory = snapshot.inventory.into_iter().collect();
-        self.releases = snapshot.releases;
+        self.stored = snapshot.releases;
+        self.releases = self.stored.clone();
         let Some(last) = self.releases.next.as_ref().or(self.releases.stable.as_ref()) else { return };
         let release = last.release.clone();
         self.render = last.render.clone().map(|record| RenderCache { record, release: release.clone() });

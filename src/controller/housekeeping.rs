@@ -18,6 +18,7 @@ pub async fn run(ctx: Arc<Context>) {
     let mut orphans = Orphans::default();
     loop {
         tokio::time::sleep(PAUSE.min(ctx.config.keep_releases)).await;
+        ctx.fleet.look();
         orphans.collect(&ctx).await;
         ctx.store.collect(None).await;
         ctx.apps.rest();

@@ -4,6 +4,7 @@ pub mod application;
 mod applications;
 pub mod causes;
 pub mod context;
+mod fleet;
 pub mod hearings;
 mod housekeeping;
 pub mod mirrors;

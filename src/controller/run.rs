@@ -15,6 +15,7 @@ use super::application::reconcile;
 use super::applications;
 use super::causes::Causes;
 use super::context::{Apps, Config, Context, Memory};
+use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::housekeeping;
 use super::mirrors::{Mirrors, Tools};
@@ -107,6 +108,7 @@ pub async fn run(
             Reporter { controller: "windlass".into(), instance: Some(identity.clone()) },
         ),
         writes: Semaphore::new(WRITES),
+        fleet: Fleet::new(metrics.rollback_paused.clone()),
         apps: Apps::default(),
         config,
         clients,

@@ -1,4 +1,4 @@
-//! Stage 7: what the actions led to.
+//! Stage 8: what the actions led to.
 
 use std::time::Duration;
 
@@ -29,7 +29,6 @@ pub struct Assessed {
     pub health: HealthState,
     /// Why it does not, as far as that is known: the worst cause of all objects. A [`Cause`] that is
     /// [`stuck`](Cause::stuck) makes the health Degraded at once.
-    #[expect(dead_code, reason = "for who decides whether a release that failed is held or rolled back")]
     pub cause: Option<Cause>,
     /// The objects in numbers.
     pub resources: Resources,
@@ -37,6 +36,8 @@ pub struct Assessed {
     pub objects: Vec<ObjectView>,
     /// Hash over the fields that are ours in all objects.
     pub fields: String,
+    /// Every object of the effective release is applied, but for prunes that wait for a person.
+    pub complete: bool,
     /// The most important thing that is wrong, if anything is.
     pub failure: Option<Failure>,
     /// When health has to be looked at again, because it may take too long.
@@ -48,11 +49,18 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let (mut objects, fields) = objects(scope, &outcome);
     let cause = explain(scope, &outcome, &mut objects);
     let failure = first_failure(&outcome);
-    let synced = outcome.begun.release.is_some()
-        && failure.is_none()
+    let in_sync = objects.iter().all(|object| object.in_sync);
+    let chosen = &outcome.begun.chosen;
+    let complete = chosen.release.is_some()
+        && in_sync
+        && outcome.errors.is_empty()
         && outcome.waiting.is_none()
-        && objects.iter().all(|object| object.in_sync);
-    let sync = match (&outcome.begun.release, synced) {
+        && outcome.moving.is_none()
+        && outcome.begun.plan.conflicts.is_empty()
+        && outcome.begun.plan.drifted.is_empty();
+    // What a rollback restored is not what the sources say.
+    let synced = complete && failure.is_none() && chosen.quarantined.is_none();
+    let sync = match (&chosen.release, synced) {
         (Some(_), true) => SyncStatus::Synced,
         (Some(_), false) => SyncStatus::OutOfSync,
         (None, _) => SyncStatus::Unknown,
@@ -61,17 +69,17 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let failure = failure.or_else(|| memory.contended.clone());
     let (status, message) = aggregate(objects.iter().map(|object| (&object.id, &object.health)));
     let mut health = HealthState { status, message: bounded_message(&message) };
-    if outcome.begun.release.is_none() {
+    if outcome.begun.chosen.release.is_none() {
         health = HealthState { status: HealthStatus::Unknown, message: String::new() };
     }
-    let health_deadline = time_out(scope, memory, &mut health);
+    let health_deadline = time_out(scope, memory, &outcome, &mut health);
     let resources =
         Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
-    Assessed { outcome, sync, health, cause, resources, objects, fields, failure, health_deadline }
+    Assessed { outcome, sync, health, cause, resources, objects, fields, complete, failure, health_deadline }
 }
 
 fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
-    let Some(release) = &outcome.begun.release else { return (Vec::new(), String::new()) };
+    let Some(release) = &outcome.begun.chosen.release else { return (Vec::new(), String::new()) };
     let world = &scope.ctx.world;
     let conflict = |id: &ObjectId| outcome.begun.plan.conflicts.iter().find(|conflict| conflict.id == *id);
     let mut objects = Vec::with_capacity(release.len());
@@ -125,7 +133,7 @@ fn explain(scope: &Scope<'_>, outcome: &Outcome, objects: &mut [ObjectView]) -> 
 }
 
 fn first_failure(outcome: &Outcome) -> Option<Failure> {
-    if let Some(failure) = outcome.begun.failures.first() {
+    if let Some(failure) = outcome.begun.chosen.failures.first() {
         return Some(failure.clone());
     }
     if let Some(first) = outcome.errors.first() {
@@ -143,7 +151,7 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
         return Some(joined("Conflict", plan.conflicts.iter().map(|c| c.message.as_str()), true));
     }
     if let Some(hold) = &plan.prune_hold {
-        let release = outcome.begun.release.as_ref().map(|r| r.revision()).unwrap_or_default();
+        let release = outcome.begun.chosen.release.as_ref().map(|r| r.revision()).unwrap_or_default();
         return Some(Failure::permanent(
             "PruneLimitExceeded",
             format!(
@@ -174,17 +182,32 @@ fn joined<'a>(reason: &str, messages: impl Iterator<Item = &'a str>, transient: 
 }
 
 /// Health that is on its way for too long has failed; gives the time that is left. The time runs since the
-/// Application was ready last or since its release began, whichever is later, so a restart changes nothing.
-fn time_out(scope: &Scope<'_>, memory: &Memory, health: &mut HealthState) -> Option<Duration> {
+/// Application was ready last, since its release began or since the rollback to it, whichever is last, so a
+/// restart changes nothing.
+fn time_out(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    outcome: &Outcome,
+    health: &mut HealthState,
+) -> Option<Duration> {
     if !matches!(health.status, HealthStatus::Progressing | HealthStatus::Missing) {
         return None;
     }
     let timeout = scope.app.spec.health.timeout.get();
     let status = memory.status.as_ref();
+    let chosen = &outcome.begun.chosen;
+    let release = status.and_then(|status| chosen.pointer(status));
+    // What was restored and healthy once is not ready all the time, for another reason.
+    if chosen.quarantined.is_some() && release.is_some_and(|release| release.healthy_since.is_some()) {
+        return None;
+    }
     let unready =
         status.and_then(|s| s.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "False"));
-    let release = status.and_then(|s| s.next.as_ref().or(s.stable.as_ref()));
-    let since = [unready.map(|c| c.last_transition_time.0), release.map(|release| release.since.0)];
+    let since = [
+        unready.map(|c| c.last_transition_time.0),
+        release.map(|release| release.since.0),
+        chosen.quarantined.as_ref().map(|entry| entry.since.0),
+    ];
     let since = unready.and(since.into_iter().flatten().max());
     let waited = since.map_or(Duration::ZERO, |since| {
         Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()

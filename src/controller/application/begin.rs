@@ -1,30 +1,28 @@
-//! Stage 5: what must be stored before the first write: the snapshot, then the status that names it.
+//! Stage 6: what must be stored before the first write: the snapshot, then the status that names it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{FINALIZER, ReleaseRef};
+use windlass_core::api::{ApplicationStatus, FINALIZER, ReleaseRef, UnhealthyObject};
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Conflict, Plan};
-use windlass_core::release::{Kept, Release, Releases, Snapshot};
+use windlass_core::release::{Effective, Kept, Release, Releases, Snapshot};
 
 use super::plan::Planned;
-use super::{Scope, conditions, record};
+use super::select::{Chosen, there_was};
+use super::{Scope, conditions, history, record};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
 /// A plan that may be carried out.
 pub struct Begun {
-    /// What the cluster should have.
-    pub release: Option<Arc<Release>>,
+    /// What the cluster should have, and why.
+    pub chosen: Chosen,
     /// What to do.
     pub plan: Plan,
-    /// Why something is held back.
-    pub failures: Vec<Failure>,
-    /// This reconcile brings a release that the cluster did not have.
+    /// It was never applied completely.
     pub new_release: bool,
     /// When a heal that was put off is due.
     pub heal_later: Option<std::time::Duration>,
@@ -41,34 +39,75 @@ pub async fn release(
     memory: &mut Memory,
     planned: Planned,
 ) -> Result<Begun, ClusterError> {
-    let Planned { release, plan, failures, heal_later } = planned;
-    let started = Timestamp::now();
-    let mut begun = Begun { release, plan, failures, new_release: false, heal_later, started };
-    let Some(release) = begun.release.clone() else { return Ok(begun) };
+    let Planned { chosen, plan, heal_later } = planned;
+    let mut begun = Begun { chosen, plan, new_release: false, heal_later, started: Timestamp::now() };
+    let Some(release) = begun.chosen.release.clone() else { return Ok(begun) };
     let inventory = claim(scope, memory, &release, &mut begun.plan);
-    let stable = memory.status.as_ref().and_then(|status| status.stable.as_ref());
-    begun.new_release = stable.is_none_or(|stable| stable.digest != release.digest().as_str());
-    let stored = memory.releases.stable.as_ref().map(|kept| kept.release.digest());
-    let unstored = stored != Some(release.digest()) || inventory.len() > memory.inventory.len();
-    if begun.plan.is_empty() && !unstored {
-        memory.current = Some(release);
-        return Ok(begun);
+    let status = memory.status.clone().unwrap_or_default();
+    begun.new_release = begun.chosen.pointer(&status).is_none_or(|pointer| pointer.fields.is_empty());
+    let mut releases = memory.releases.clone();
+    if !is_known(&releases, &begun.chosen, &release) {
+        let render = memory.render.as_ref().filter(|cache| cache.release.digest() == release.digest());
+        let render = render.map(|cache| cache.record.clone());
+        let kept = Kept { release: release.clone(), render, number: history::next_number(memory, &status) };
+        let proved = status.next.is_none() && status.stable.as_ref().is_some_and(|s| is(s, &release));
+        if proved && releases.next.is_none() {
+            releases.stable = Some(kept);
+        } else {
+            releases.begin(kept);
+        }
     }
-    if let Err(error) = prepare(scope, memory, &release, &inventory, unstored).await {
+    let unstored = !holds(&memory.stored, &releases) || inventory.len() > memory.inventory.len();
+    let prepared = if unstored || !begun.plan.is_empty() {
+        prepare(scope, memory, releases, &inventory, unstored).await
+    } else {
+        Ok(releases)
+    };
+    let error = match prepared {
+        Ok(releases) => {
+            memory.releases = releases;
+            None
+        }
+        Err(error) => Some(error),
+    };
+    if let Some(error) = error {
         let unborn: Vec<_> = inventory.difference(&memory.inventory).cloned().collect();
         scope.ctx.world.unclaim(scope.key, unborn.iter());
         let ClusterError::Stored(message) = error else { return Err(error) };
         // Nothing may be applied that is not stored.
         begun.plan = Plan::default();
-        begun.release.clone_from(&memory.current);
-        begun.failures.insert(0, Failure::permanent("ReleaseNotStored", message));
+        begun.chosen = there_was(memory, vec![Failure::permanent("ReleaseNotStored", message)]);
         return Ok(begun);
     }
     memory.current = Some(release.clone());
-    if begun.new_release && !begun.plan.is_empty() {
-        announce(scope, memory, &release, started).await?;
-    }
+    announce(scope, memory, &begun, &release, status).await?;
     Ok(begun)
+}
+
+fn is(reference: &ReleaseRef, release: &Release) -> bool {
+    reference.digest == release.digest().as_str()
+}
+
+/// Whether the effective release has its role already.
+fn is_known(releases: &Releases, chosen: &Chosen, release: &Release) -> bool {
+    let same = |kept: &Kept| kept.release.digest() == release.digest();
+    match chosen.effective {
+        Effective::Admitted | Effective::Next => match &releases.next {
+            Some(next) => same(next),
+            None => releases.stable.as_ref().is_some_and(same),
+        },
+        Effective::Stable | Effective::Undone | Effective::Nothing => true,
+    }
+}
+
+/// Whether the store has what a restart needs to come to these releases again: the roles of stable and next
+/// follow from the status, what is forgotten does no harm, but all that failed must be there.
+fn holds(stored: &Releases, releases: &Releases) -> bool {
+    let has = |kept: &Kept| stored.find(kept.release.digest().as_str()).is_some();
+    let digests = |releases: &Releases| -> Vec<_> {
+        releases.quarantined.iter().map(|entry| entry.digest.clone()).collect()
+    };
+    releases.stable.iter().chain(&releases.next).all(has) && digests(stored) == digests(releases)
 }
 
 /// Claims what the release wants, leaves out of the plan what others have, and gives the inventory: what
@@ -98,32 +137,31 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
 async fn prepare(
     scope: &mut Scope<'_>,
     memory: &mut Memory,
-    release: &Arc<Release>,
+    releases: Releases,
     inventory: &BTreeSet<ObjectId>,
     unstored: bool,
-) -> Result<(), ClusterError> {
+) -> Result<Releases, ClusterError> {
     ensure_finalizer(scope).await?;
-    if unstored {
-        memory.releases = store(scope, memory, release, inventory).await?;
-        memory.inventory.clone_from(inventory);
+    if !unstored {
+        return Ok(releases);
     }
-    Ok(())
+    let releases = store(scope, releases, inventory).await?;
+    memory.stored = releases.clone();
+    memory.inventory.clone_from(inventory);
+    Ok(releases)
 }
 
-/// Stores the snapshot of a release and gives the releases that are stored then.
+/// Stores releases with an inventory, and gives those that are stored then: of large ones fewer former ones
+/// are kept.
 pub(super) async fn store(
     scope: &Scope<'_>,
-    memory: &Memory,
-    release: &Arc<Release>,
+    mut releases: Releases,
     inventory: &BTreeSet<ObjectId>,
 ) -> Result<Releases, ClusterError> {
-    let rendered = memory.render.as_ref().filter(|cache| cache.release.digest() == release.digest());
-    let render = rendered.map(|cache| cache.record.clone());
-    let stable = Some(Kept { release: release.clone(), render, number: 0 });
-    let releases = Releases { stable, ..memory.releases.clone() };
-    let snapshot = Snapshot { releases, inventory: inventory.iter().cloned().collect() };
+    let inventory = inventory.iter().cloned().collect();
+    let snapshot = Snapshot { releases, inventory };
     let left_out = scope.ctx.store.save(scope.key, &snapshot).await?;
-    let mut releases = snapshot.releases;
+    releases = snapshot.releases;
     releases.previous.truncate(releases.previous.len().saturating_sub(left_out));
     Ok(releases)
 }
@@ -154,29 +192,100 @@ async fn ensure_finalizer(scope: &mut Scope<'_>) -> Result<(), ClusterError> {
     Ok(())
 }
 
+/// Writes the status that justifies the effects that follow: which release is next, and which are
+/// quarantined.
 async fn announce(
     scope: &mut Scope<'_>,
     memory: &mut Memory,
+    begun: &Begun,
     release: &Release,
-    started: Timestamp,
+    before: ApplicationStatus,
 ) -> Result<(), ClusterError> {
-    let mut status = memory.status.clone().unwrap_or_default();
-    if status.next.as_ref().is_some_and(|next| next.digest == release.digest().as_str()) {
+    let chosen = &begun.chosen;
+    let mut status = before.clone();
+    let digests = |status: &ApplicationStatus| -> Vec<_> {
+        status.quarantined.iter().map(|entry| entry.digest.clone()).collect()
+    };
+    status.quarantined.clone_from(&memory.releases.quarantined);
+    let judged = digests(&before) != digests(&status);
+    let stable = memory.releases.stable.as_ref().map(|kept| kept.release.as_ref());
+    let moved = stable.filter(|stable| status.stable.as_ref().is_none_or(|known| !is(known, stable)));
+    match chosen.effective {
+        Effective::Undone if judged || moved.is_some() => {
+            let by = if scope.request.is_some() { "person" } else { "auto" };
+            scope.ctx.metrics.rollbacks.with_label_values(&[by]).inc();
+            undo(&mut status, stable, begun.started);
+            for entry in
+                memory.releases.quarantined.iter().filter(|entry| !before.quarantined.contains(entry))
+            {
+                history::undone(&mut status, &entry.digest, &entry.message);
+            }
+            history::begin(scope, memory, &mut status, chosen, release, begun.started);
+            record::handled(scope.request.as_ref(), &mut status);
+        }
+        Effective::Admitted | Effective::Next
+            if chosen.retried || begun.new_release && !begun.plan.is_empty() =>
+        {
+            if chosen.retried || status.next.as_ref().is_none_or(|next| !is(next, release)) {
+                begin(&mut status, memory, release, begun.started);
+                scope.ctx.fleet.moved(scope.key);
+            }
+            history::begin(scope, memory, &mut status, chosen, release, begun.started);
+            history::stands(&mut status, release.digest().as_str(), history::APPLYING, "");
+        }
+        _ if !judged => return Ok(()),
+        _ => {}
+    }
+    if status == before {
         return Ok(());
     }
-    status.next = Some(ReleaseRef {
+    let generation = scope.app.metadata.generation;
+    match &chosen.quarantined {
+        Some(entry) => conditions::rolling_back(&mut status, generation, entry, release),
+        None => conditions::reconciling(&mut status, generation, &format!("applying {}", release.revision())),
+    }
+    record::write(scope, memory, status).await
+}
+
+/// The status when a release begins.
+pub(super) fn begin(status: &mut ApplicationStatus, memory: &Memory, release: &Release, started: Timestamp) {
+    let stable = memory.releases.stable.as_ref().map(|kept| kept.release.as_ref());
+    if status.stable.is_none() {
+        // The status was lost.
+        let stable = stable.filter(|stable| stable.digest() != release.digest());
+        status.stable = stable.map(|stable| reference(stable, started));
+    }
+    // What is not healthy while another release is under way may be that one's fault.
+    let unhealthy_before = match (&status.next, &status.stable) {
+        (None, Some(_)) => status.resources.unhealthy.iter().map(|o| named(release, o)).collect(),
+        _ => Vec::new(),
+    };
+    status.next = Some(ReleaseRef { unhealthy_before, ..reference(release, started) });
+}
+
+fn named(release: &Release, object: &UnhealthyObject) -> String {
+    let UnhealthyObject { group, kind, namespace, name, .. } = object.clone();
+    ObjectId { cluster: release.cluster().clone(), group, kind, namespace, name }.to_annotation()
+}
+
+/// The status when a rollback begins: nothing is known to be complete.
+fn undo(status: &mut ApplicationStatus, stable: Option<&Release>, started: Timestamp) {
+    status.next = None;
+    let Some(stable) = stable else { return };
+    let known = status.stable.take().filter(|known| is(known, stable));
+    let known = known.unwrap_or_else(|| reference(stable, started));
+    status.stable = Some(ReleaseRef { fields: String::new(), healthy_since: None, ..known });
+}
+
+fn reference(release: &Release, since: Timestamp) -> ReleaseRef {
+    ReleaseRef {
         digest: release.digest().as_str().to_owned(),
         revision: release.revision().to_owned(),
-        since: Time(started),
+        since: Time(since),
         fields: String::new(),
         hooks: Vec::new(),
         healthy_since: None,
         gates: Vec::new(),
-    });
-    conditions::reconciling(
-        &mut status,
-        scope.app.metadata.generation,
-        &format!("applying {}", release.revision()),
-    );
-    record::write(scope, memory, status).await
+        unhealthy_before: Vec::new(),
+    }
 }

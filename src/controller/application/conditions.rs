@@ -2,9 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{ApplicationStatus, HealthStatus, SyncStatus, bounded_message};
+use windlass_core::api::{ApplicationStatus, HealthStatus, Quarantined, SyncStatus, bounded_message};
+use windlass_core::release::{Fate, Release};
 
-use super::assess::Assessed;
+use super::prove::Proved;
 
 /// Says that work is under way.
 pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
@@ -14,11 +15,66 @@ pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, mess
     set(status, generation, "Stalled", false, "Progressing", "");
 }
 
-/// Says how the Application stands.
-pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed: &Assessed) {
+/// Says that a release is being undone in favour of `stable`.
+pub fn rolling_back(
+    status: &mut ApplicationStatus,
+    generation: Option<i64>,
+    undone: &Quarantined,
+    stable: &Release,
+) {
+    let message = quarantined(undone, stable.revision());
     status.observed_generation = generation;
-    let revision =
-        assessed.outcome.begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    set(status, generation, "Ready", false, "RolledBack", &message);
+    set(status, generation, "Reconciling", true, "RolledBack", &message);
+    set(status, generation, "Stalled", true, "RolledBack", &message);
+}
+
+/// `main@abc123 quarantined: why; serving main@def456`
+fn quarantined(undone: &Quarantined, serving: &str) -> String {
+    format!("{} quarantined: {}; serving {serving}", undone.revision, undone.message)
+}
+
+/// Says that what the sources say is quarantined, and how what is served instead stands.
+fn rolled_back(
+    status: &mut ApplicationStatus,
+    generation: Option<i64>,
+    proved: &Proved,
+    undone: &Quarantined,
+    revision: &str,
+) {
+    let assessed = &proved.assessed;
+    let settled = assessed.complete && assessed.health.status <= HealthStatus::Suspended;
+    let (reason, mut message) = if proved.rollback_failed {
+        let health = &assessed.health.message;
+        let undone = format!("{} quarantined: {}", undone.revision, undone.message);
+        ("RollbackFailed", format!("{undone}; {revision} does not work either: {health}"))
+    } else {
+        ("RolledBack", quarantined(undone, revision))
+    };
+    if !settled && !proved.rollback_failed && !assessed.health.message.is_empty() {
+        message.push_str(&format!(" ({})", assessed.health.message));
+    }
+    if !proved.left.is_empty() {
+        message.push_str(&format!("; a rollback leaves {} as is", proved.left));
+    }
+    if let Some(failure) = &assessed.failure {
+        message.push_str(&format!("; {}: {}", failure.reason, failure.message));
+    }
+    set(status, generation, "Ready", false, reason, &message);
+    let going_on = !settled && !proved.rollback_failed;
+    set(status, generation, "Reconciling", going_on, reason, if going_on { &message } else { "" });
+    set(status, generation, "Stalled", true, reason, &message);
+}
+
+/// Says how the Application stands.
+pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, proved: &Proved) {
+    let assessed = &proved.assessed;
+    let chosen = &assessed.outcome.begun.chosen;
+    status.observed_generation = generation;
+    let revision = chosen.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    if let (Some(undone), Some(_)) = (&chosen.quarantined, &chosen.release) {
+        return rolled_back(status, generation, proved, undone, &revision);
+    }
     if let Some(failure) = &assessed.failure {
         let serving = match (&failure.reason, &status.stable) {
             (reason, Some(stable)) if *reason != "Conflict" => format!("; serving {}", stable.revision),
@@ -36,6 +92,13 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, assessed
         set(status, generation, "Ready", false, "Progressing", &message);
         set(status, generation, "Reconciling", true, "Progressing", &message);
         set(status, generation, "Stalled", false, "Progressing", "");
+        return;
+    }
+    if let Some(Fate::Held { reason, message, excused }) = &proved.fate {
+        let message = format!("{revision}: {message}");
+        set(status, generation, "Ready", false, reason, &message);
+        set(status, generation, "Reconciling", *excused, reason, if *excused { &message } else { "" });
+        set(status, generation, "Stalled", !excused, reason, if *excused { "" } else { &message });
         return;
     }
     let health = &assessed.health;

@@ -6,15 +6,36 @@ use windlass_core::api::{ApplicationStatus, bounded_message};
 use windlass_core::plan::Verb;
 
 use super::Scope;
-use super::assess::Assessed;
 use super::history::summary;
+use super::prove::Proved;
 
 /// Publishes what was done, or what went wrong for the first time.
-pub async fn publish(scope: &Scope<'_>, before: &ApplicationStatus, assessed: &Assessed) {
+pub async fn publish(
+    scope: &Scope<'_>,
+    before: &ApplicationStatus,
+    after: &ApplicationStatus,
+    proved: &Proved,
+) {
+    let assessed = &proved.assessed;
     let begun = &assessed.outcome.begun;
-    let revision = begun.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
-    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let event = if let Some(failure) = &assessed.failure {
+    let revision = begun.chosen.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();
+    let ready = |status: &ApplicationStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
+    };
+    let old = ready(before);
+    let told = ["RolledBack", "RollbackFailed", "RollbackPaused", "Irreversible", "NoVerdict"];
+    let fate = ready(after).filter(|now| told.contains(&now.reason.as_str()));
+    let event = if let Some(now) = fate {
+        // A rollback is told when it is done, or cannot be; another time only when something else is wrong.
+        let served = after.stable.as_ref().is_some_and(|stable| stable.healthy_since.is_some());
+        let before_it = before.stable.as_ref().is_some_and(|stable| stable.healthy_since.is_some());
+        let done = now.reason == "RolledBack" && served && !before_it;
+        let same = old.as_ref().is_some_and(|old| old.reason == now.reason);
+        if same && !done || now.reason == "RolledBack" && !served {
+            return;
+        }
+        (EventType::Warning, now.reason, now.message)
+    } else if let Some(failure) = &assessed.failure {
         // The condition may have been cut; its beginning tells as well.
         let told: String = failure.message.chars().take(200).collect();
         if old.is_some_and(|c| c.reason == failure.reason && c.message.starts_with(&told)) {

@@ -4,52 +4,102 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use windlass_core::api::{ApplicationStatus, HistoryEntry, MAX_HISTORY, bounded_message};
 use windlass_core::plan::Verb;
+use windlass_core::release::{Effective, Release};
 
 use super::Scope;
 use super::assess::Assessed;
+use super::select::Chosen;
+use crate::controller::context::Memory;
 
-/// Adds a release to the history when its first attempt ends, and mends the entry when a later one does.
-pub fn remember(scope: &Scope<'_>, status: &mut ApplicationStatus, assessed: &Assessed, complete: bool) {
-    let begun = &assessed.outcome.begun;
-    let Some(release) = begun.release.as_ref().filter(|_| begun.new_release) else { return };
-    if !complete && assessed.outcome.errors.is_empty() && assessed.outcome.done.is_empty() {
-        return;
-    }
-    let failure = assessed.failure.as_ref().filter(|_| !complete);
-    let entry = HistoryEntry {
-        number: status.history.first().map_or(0, |last| last.number) + 1,
-        digest: release.digest().as_str().to_owned(),
-        revision: release.revision().to_owned(),
-        started_at: Time(begun.started),
-        finished_at: complete.then(|| Time(Timestamp::now())),
-        trigger: trigger(scope),
-        result: if complete { "Synced" } else { "Failed" }.to_owned(),
-        message: bounded_message(&failure.map_or_else(|| summary(assessed), |f| f.message.clone())),
+/// It is being applied.
+pub const APPLYING: &str = "Applying";
+/// It is applied and has not proved itself yet.
+pub const APPLIED: &str = "Applied";
+/// It was applied and proved itself.
+pub const SYNCED: &str = "Synced";
+/// It could not be applied, or did not prove itself.
+pub const FAILED: &str = "Failed";
+/// It was undone.
+pub const ROLLED_BACK: &str = "RolledBack";
+
+/// Adds a release that begins, unless it is the one that began last, and gives its number.
+pub fn begin(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    status: &mut ApplicationStatus,
+    chosen: &Chosen,
+    release: &Release,
+    started: Timestamp,
+) -> u64 {
+    let digest = match (&memory.releases.stable, chosen.effective) {
+        // Whatever a rollback left of another one, people know it by the digest that it had.
+        (Some(stable), Effective::Undone) => stable.release.digest(),
+        _ => release.digest(),
     };
-    match status.history.first_mut() {
-        Some(last) if last.digest == entry.digest && last.finished_at.is_none() => {
-            *last = HistoryEntry {
-                number: last.number,
-                started_at: last.started_at.clone(),
-                trigger: last.trigger.clone(),
-                ..entry
-            };
-        }
-        _ => status.history.insert(0, entry),
+    if let Some(last) = status.history.first().filter(|last| last.digest == digest.as_str()) {
+        return last.number;
     }
+    let number = next_number(memory, status);
+    let entry = HistoryEntry {
+        number,
+        digest: digest.as_str().to_owned(),
+        revision: release.revision().to_owned(),
+        started_at: Time(started),
+        finished_at: None,
+        trigger: trigger(scope, chosen),
+        result: APPLYING.to_owned(),
+        message: String::new(),
+        kept: false,
+    };
+    status.history.insert(0, entry);
     status.history.truncate(MAX_HISTORY);
+    number
 }
 
-fn trigger(scope: &Scope<'_>) -> String {
-    let Some(request) = &scope.request else { return "commit".into() };
+/// The number of the release that begins next.
+pub fn next_number(memory: &Memory, status: &ApplicationStatus) -> u64 {
+    status.history.first().map_or(0, |last| last.number).max(memory.releases.last_number()) + 1
+}
+
+/// Says how the release that began last stands.
+pub fn stands(status: &mut ApplicationStatus, digest: &str, result: &str, message: &str) {
+    let Some(last) = status.history.first_mut().filter(|last| last.digest == digest) else { return };
+    if result != FAILED && last.finished_at.is_none() {
+        last.finished_at = Some(Time(Timestamp::now()));
+    }
+    if !message.is_empty() && last.result != result {
+        last.message = bounded_message(message);
+    }
+    last.result = result.to_owned();
+}
+
+/// Says that a release was undone, and why.
+pub fn undone(status: &mut ApplicationStatus, digest: &str, why: &str) {
+    if let Some(entry) = status.history.iter_mut().find(|entry| entry.digest == digest) {
+        entry.result = ROLLED_BACK.to_owned();
+        entry.message = bounded_message(why);
+    }
+}
+
+fn trigger(scope: &Scope<'_>, chosen: &Chosen) -> String {
+    let Some(request) = &scope.request else {
+        return match &chosen.quarantined {
+            Some(entry) => format!("failure of {}", entry.revision).chars().take(256).collect(),
+            None => "commit".into(),
+        };
+    };
     let action = serde_json::to_value(request.action).unwrap_or_default();
     let action = action.as_str().unwrap_or("request");
-    let by: String = request.by.chars().filter(|c| !c.is_control()).take(100).collect();
-    if by.is_empty() {
-        format!("{action} requested")
-    } else {
-        format!("{action} requested by {by} (claimed)")
+    match claimed(&request.by) {
+        by if by.is_empty() => format!("{action} requested"),
+        by => format!("{action} requested by {by}"),
     }
+}
+
+/// `jane (claimed)`: nobody has proved it.
+pub fn claimed(by: &str) -> String {
+    let by: String = by.chars().filter(|c| !c.is_control()).take(100).collect();
+    if by.is_empty() { by } else { format!("{by} (claimed)") }
 }
 
 /// `2 created, 1 updated, 3 pruned`

@@ -17,9 +17,11 @@ pub mod leave;
 mod moving;
 mod plan;
 mod preflight;
+mod prove;
 mod record;
 pub mod render;
 pub mod resolve;
+mod select;
 mod unreadable;
 
 pub use preflight::Refused;
@@ -27,7 +29,7 @@ pub use preflight::Refused;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::api::{Action, AppKey, Application, REQUEST_ANNOTATION, Request};
+use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION, Request};
 
 use super::context::{Context, Memory};
 use super::queue::Trigger;
@@ -57,11 +59,6 @@ impl Scope<'_> {
     /// Whether a person asks to look at the sources now.
     pub fn wants_fresh(&self) -> bool {
         self.request.is_some()
-    }
-
-    /// Whether a person asks to apply, whatever the sync mode.
-    pub fn wants_sync(&self) -> bool {
-        self.request.as_ref().is_some_and(|r| matches!(r.action, Action::Sync | Action::AllowPrune))
     }
 }
 
@@ -100,7 +97,8 @@ pub async fn reconcile(
     let resolved = resolve::sources(&scope, memory).await;
     let rendered = render::release(&scope, memory, resolved).await;
     let admitted = admit::check(&scope, memory, rendered).await;
-    let planned = plan::actions(&scope, memory, admitted).await;
+    let chosen = select::release(&scope, memory, admitted);
+    let planned = plan::actions(&scope, memory, chosen).await;
     let planned = preflight::check(&scope, memory, planned).await;
     let planned = contend::paced(&scope, memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
@@ -110,7 +108,8 @@ pub async fn reconcile(
     }
     apply::settled(&scope, &applied.done).await;
     let assessed = assess::judge(&scope, memory, applied);
-    record::status(&mut scope, memory, assessed).await
+    let proved = prove::release(&scope, memory, assessed);
+    record::status(&mut scope, memory, proved).await
 }
 
 /// The request that the annotation holds, unless it was carried out already or makes no sense.

@@ -1,15 +1,17 @@
-//! Stage 4: what to do.
+//! Stage 5: what to do.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::api::{Action, SyncMode};
-use windlass_core::plan::{Applied, Input, Plan, Progress, decide, release_fields};
-use windlass_core::release::Release;
+use windlass_core::api::Action;
+use windlass_core::object::ObjectId;
+use windlass_core::plan::{Applied, Input, Plan, decide, release_fields};
+use windlass_core::release::{Effective, Release};
 
-use super::{Scope, Step, leave, moving};
+use super::select::Chosen;
+use super::{Scope, leave};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -19,57 +21,46 @@ const WATCH_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A release and what to do about it.
 pub struct Planned {
-    /// What the cluster should have; `None` where nothing was ever admitted.
-    pub release: Option<Arc<Release>>,
+    /// What the cluster should have, and why.
+    pub chosen: Chosen,
     /// What to do.
     pub plan: Plan,
-    /// Why something is held back.
-    pub failures: Vec<Failure>,
     /// When something that was put off is due: a heal, or another look at a refused release.
     pub heal_later: Option<Duration>,
 }
 
 /// Holds the effective release against the cluster.
-pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Release>>) -> Planned {
-    let mut failures = Vec::new();
-    if let Step::Fresh(release) = &admitted {
-        moving::want(scope, release);
-    }
-    let release = match admitted {
-        Step::Fresh(release) => effective(scope, memory, release, &mut failures),
-        Step::Held(failure) => {
-            failures.push(failure);
-            memory.current.clone()
-        }
-    };
-    let Some(release) = release else {
-        return Planned { release: None, plan: Plan::default(), failures, heal_later: None };
+pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen) -> Planned {
+    let Some(release) = chosen.release.clone() else {
+        return Planned { chosen, plan: Plan::default(), heal_later: None };
     };
     if let Err(failure) = watch_kinds(scope, memory, &release).await {
-        failures.push(failure);
-        return Planned { release: Some(release), plan: Plan::default(), failures, heal_later: None };
+        chosen.failures.push(failure);
+        return Planned { chosen, plan: Plan::default(), heal_later: None };
     }
-    let release = match leave(scope, memory, release.clone()).await {
+    let release = match leave(scope, memory, release).await {
         Ok(left) => left,
         Err(failure) => {
-            failures.push(failure);
-            return Planned { release: Some(release), plan: Plan::default(), failures, heal_later: None };
+            chosen.failures.push(failure);
+            return Planned { chosen, plan: Plan::default(), heal_later: None };
         }
     };
-    compare_after_restart(scope, memory, &release);
+    chosen.release = Some(release.clone());
+    compare_after_restart(scope, memory);
     let world = &scope.ctx.world;
+    let undone = undone_inventory(memory, &chosen, &release);
+    let mut inventory = undone.as_ref().map_or(Cow::Borrowed(&memory.inventory), Cow::Borrowed);
     // What another Application waits for is handed over, not pruned: it counts for no limit.
     let wanted = world.wanted(memory.inventory.iter().filter(|id| release.get(id).is_none()));
-    let inventory = match wanted.is_empty() {
-        true => Cow::Borrowed(&memory.inventory),
-        false => Cow::Owned(memory.inventory.difference(&wanted).cloned().collect()),
-    };
+    if !wanted.is_empty() {
+        inventory.to_mut().retain(|id| !wanted.contains(id));
+    }
     let plan = decide(&Input {
         app: scope.key,
         release: &release,
         inventory: &inventory,
         policy: &scope.app.spec.sync,
-        prune_approved: prune_approved(scope, &release),
+        prune_approved: undone.is_some() || prune_approved(scope, &release),
         observed: &|id| world.observed(id),
         applied: &|id| world.applied(id),
         claimed: &|id| world.claimed_by_other(id, scope.key),
@@ -77,9 +68,9 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<
             let namespaces = &scope.ctx.config.watch_namespaces;
             !namespaces.is_empty() && !namespaces.contains(&key.namespace)
         },
-        progress: Progress::of(memory.status.as_ref(), release.digest()),
+        progress: chosen.progress(memory.status.as_ref()),
     });
-    Planned { release: Some(release), plan, failures, heal_later: None }
+    Planned { chosen, plan, heal_later: None }
 }
 
 /// What is stored and what is to be applied, knowing what of them is left to others.
@@ -88,30 +79,18 @@ async fn leave(
     memory: &mut Memory,
     release: Arc<Release>,
 ) -> Result<Arc<Release>, Failure> {
-    if !memory.compared
-        && let Some(stored) = memory.current.clone()
-    {
-        memory.current = Some(leave::fields(scope, memory, stored).await?);
+    if let Some((left, fields)) = memory.left.clone() {
+        memory.left = Some((leave::fields(scope, memory, left).await?, fields));
     }
     leave::fields(scope, memory, release).await
 }
 
-/// What should be in the cluster: the admitted release, unless it waits for a person.
-fn effective(
-    scope: &Scope<'_>,
-    memory: &Memory,
-    admitted: Arc<Release>,
-    failures: &mut Vec<Failure>,
-) -> Option<Arc<Release>> {
-    let same = memory.current.as_ref().is_some_and(|current| current.digest() == admitted.digest());
-    if scope.app.spec.sync.mode == SyncMode::Auto || same || scope.wants_sync() {
-        return Some(admitted);
-    }
-    failures.push(Failure::permanent(
-        "AwaitingSync",
-        format!("{} waits for `windlass sync {}`", admitted.revision(), scope.key.name),
-    ));
-    memory.current.clone()
+/// What a rollback may prune: what the undone release added, whatever the limit, and nothing that was there
+/// before it.
+fn undone_inventory(memory: &Memory, chosen: &Chosen, release: &Release) -> Option<BTreeSet<ObjectId>> {
+    let (undone, _) = memory.releases.undone().filter(|_| chosen.effective == Effective::Undone)?;
+    let known = |id: &&ObjectId| release.get(id).is_some() || undone.release.get(id).is_some();
+    Some(memory.inventory.iter().filter(known).cloned().collect())
 }
 
 pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
@@ -137,26 +116,20 @@ async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> R
 }
 
 /// After a restart nothing is known of what was applied. Where the fields that are ours are the same in all
-/// objects as when the status was written, nothing drifted meanwhile and nothing needs to be applied.
-fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory, release: &Release) {
-    if std::mem::replace(&mut memory.compared, true) {
-        return;
-    }
+/// objects of the release that the cluster had as when the status was written, nothing drifted meanwhile and
+/// nothing needs to be applied. A release that was applied in part says nothing of any object.
+fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory) {
+    let Some((left, fields)) = memory.left.take().filter(|(_, fields)| !fields.is_empty()) else { return };
     let world = &scope.ctx.world;
-    let Some(stable) = memory.status.as_ref().and_then(|status| status.stable.as_ref()) else { return };
-    let Some(stored) = memory.current.clone().filter(|stored| stored.digest().as_str() == stable.digest)
-    else {
-        return;
-    };
     let observed: Vec<_> =
-        stored.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
-    let as_left = release_fields(&stored, &|id| world.observed(id).and_then(|o| o.fields)) == stable.fields;
+        left.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
+    let as_left = release_fields(&left, &|id| world.observed(id).and_then(|o| o.fields)) == fields;
     for (id, fields) in observed {
-        if let Some(digest) = stored.object_digest(id) {
+        if let Some(digest) = left.object_digest(id) {
             // No fields differ from whatever is observed: then each is healed, or told where that is off.
             let fields = if as_left { fields } else { None };
             world.trust(id, Applied { digest: digest.clone(), fields });
         }
     }
-    tracing::debug!(app = %scope.key, objects = release.len(), as_left, "compared with what was left");
+    tracing::debug!(app = %scope.key, objects = left.len(), as_left, "compared with what was left");
 }

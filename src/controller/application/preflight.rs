@@ -10,11 +10,12 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 use windlass_core::object::{Digest, ObjectId};
 use windlass_core::plan::{Plan, Preflight, Refusal, Unchecked, is_update, tell_refused};
-use windlass_core::release::{Release, ReleaseObject};
+use windlass_core::release::{Effective, Release, ReleaseObject};
 
+use super::Scope;
 use super::apply::explained;
 use super::plan::{Planned, actions};
-use super::{Scope, Step};
+use super::select::there_was;
 use crate::cluster::error::{ClusterError, words};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -38,14 +39,18 @@ pub struct Refused {
 /// Lets a plan through that is no update or that the API server has nothing against; else plans for the
 /// release that is there.
 pub async fn check(scope: &Scope<'_>, memory: &mut Memory, mut planned: Planned) -> Planned {
-    let Some(release) = planned.release.clone() else { return planned };
+    let Some(release) = planned.chosen.release.clone() else { return planned };
+    // What was applied before needs nobody's leave.
+    if planned.chosen.effective != Effective::Admitted {
+        return planned;
+    }
     let status = memory.status.clone().unwrap_or_default();
     if !is_update(&status, memory.current.as_ref().map(|current| current.digest()), release.digest()) {
         return planned;
     }
-    if !planned.failures.is_empty() {
+    if !planned.chosen.failures.is_empty() {
         // It is not even known what there is: the new release waits, and so does everything else.
-        planned.release.clone_from(&memory.current);
+        planned.chosen = there_was(memory, planned.chosen.failures);
         planned.plan = Plan::default();
         return planned;
     }
@@ -60,7 +65,8 @@ pub async fn check(scope: &Scope<'_>, memory: &mut Memory, mut planned: Planned)
         },
     };
     let rest = memory.refused.as_ref().map(|refused| refused.again.saturating_duration_since(Instant::now()));
-    let mut planned = actions(scope, memory, Step::Held(failure)).await;
+    let chosen = there_was(memory, vec![failure]);
+    let mut planned = actions(scope, memory, chosen).await;
     planned.heal_later = [planned.heal_later, rest].into_iter().flatten().min();
     planned
 }

@@ -1,4 +1,4 @@
-//! Stage 8: tells what was found and done: status, Events, metrics, the picture for people. Writes only
+//! Stage 10: tells what was found and done: status, Events, metrics, the picture for people. Writes only
 //! what changed.
 
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
-use windlass_core::api::{Application, ApplicationStatus, ReleaseRef, Request, SourceState, SyncStatus};
+use windlass_core::api::{Application, ApplicationStatus, HealthStatus, ReleaseRef, Request, SourceState};
+use windlass_core::release::{Fate, MAX_PREVIOUS, Release};
 
-use super::assess::Assessed;
-use super::{Scope, back_off, conditions, events, history, moving};
+use super::prove::Proved;
+use super::{Scope, back_off, begin, conditions, events, history, moving};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::controller::view::{AppView, same_moment};
@@ -24,12 +25,13 @@ const DISPLAY_PAUSE: Duration = Duration::from_secs(1);
 pub async fn status(
     scope: &mut Scope<'_>,
     memory: &mut Memory,
-    assessed: Assessed,
+    proved: Proved,
 ) -> Result<Option<Duration>, ClusterError> {
     let before = memory.status.clone().unwrap_or_default();
-    let status = next_status(scope, memory, &before, &assessed);
+    let status = next_status(scope, memory, &before, &proved);
+    let assessed = &proved.assessed;
     let moving = assessed.outcome.moving.as_ref().map(|_| moving::ASK_AGAIN);
-    let mut again = vec![assessed.health_deadline, assessed.outcome.begun.heal_later, moving];
+    let mut again = vec![assessed.health_deadline, assessed.outcome.begun.heal_later, proved.again, moving];
     memory.attempts = match &assessed.failure {
         Some(_) => memory.attempts.saturating_add(1),
         None => 0,
@@ -41,13 +43,16 @@ pub async fn status(
     if status != before && only_display_differs(&before, &status) && too_soon {
         again.push(Some(DISPLAY_PAUSE));
     } else {
-        events::publish(scope, &before, &assessed).await;
+        events::publish(scope, &before, &status, &proved).await;
         write(scope, memory, status).await?;
+        if proved.fate == Some(Fate::Proved) {
+            memory.releases.prove();
+        }
     }
-    scope
-        .ctx
-        .views
-        .put(scope.key.clone(), AppView { application: shown(scope, memory), objects: assessed.objects });
+    scope.ctx.views.put(
+        scope.key.clone(),
+        AppView { application: shown(scope, memory), objects: proved.assessed.objects },
+    );
     Ok(again.into_iter().flatten().min())
 }
 
@@ -84,32 +89,16 @@ fn next_status(
     scope: &Scope<'_>,
     memory: &Memory,
     before: &ApplicationStatus,
-    assessed: &Assessed,
+    proved: &Proved,
 ) -> ApplicationStatus {
     let mut status = before.clone();
-    let begun = &assessed.outcome.begun;
-    if let Some(release) = &begun.release {
-        let digest = release.digest().as_str();
-        let waiting = assessed.outcome.moving.is_some();
-        let applied = assessed.outcome.errors.is_empty() && begun.plan.conflicts.is_empty() && !waiting;
-        let complete = applied && (assessed.sync == SyncStatus::Synced || begun.plan.prune_hold.is_some());
-        if complete {
-            let known = status.stable.clone().filter(|stable| stable.digest == digest);
-            status.stable = Some(ReleaseRef {
-                digest: digest.to_owned(),
-                revision: release.revision().to_owned(),
-                since: known.map_or_else(|| Time(Timestamp::now()), |stable| stable.since),
-                fields: assessed.fields.clone(),
-                hooks: Vec::new(),
-                healthy_since: None,
-                gates: Vec::new(),
-            });
-            status.next = None;
-        }
-        if applied {
+    let assessed = &proved.assessed;
+    let outcome = &assessed.outcome;
+    if let Some(release) = &outcome.begun.chosen.release {
+        stands(scope, memory, &mut status, proved, release);
+        if outcome.errors.is_empty() && outcome.begun.plan.conflicts.is_empty() && outcome.moving.is_none() {
             status.sync.revision = release.revision().to_owned();
         }
-        history::remember(scope, &mut status, assessed, complete);
     }
     status.sync.status = assessed.sync;
     status.health = assessed.health.clone();
@@ -124,9 +113,71 @@ fn next_status(
             })
             .collect();
     }
+    let will_be_stable = proved.fate == Some(Fate::Proved);
+    for entry in &mut status.history {
+        let former = memory.releases.previous.len() < MAX_PREVIOUS || !will_be_stable;
+        entry.kept = memory
+            .releases
+            .find(&entry.digest)
+            .is_some_and(|kept| former || memory.releases.previous.last() != Some(kept));
+    }
     handled(scope.request.as_ref(), &mut status);
-    conditions::settled(&mut status, scope.app.metadata.generation, assessed);
+    conditions::settled(&mut status, scope.app.metadata.generation, proved);
     status
+}
+
+/// How the effective release stands: under way, complete, proved or failed.
+fn stands(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    status: &mut ApplicationStatus,
+    proved: &Proved,
+    release: &Release,
+) {
+    let assessed = &proved.assessed;
+    let begun = &assessed.outcome.begun;
+    let digest = release.digest().as_str();
+    let now = || Time(Timestamp::now());
+    let healthy = matches!(assessed.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    if begun.chosen.on_trial(status) {
+        if status.next.as_ref().is_none_or(|next| next.digest != digest) {
+            begin::begin(status, memory, release, begun.started);
+            history::begin(scope, memory, status, &begun.chosen, release, begun.started);
+        }
+        let Some(next) = &mut status.next else { return };
+        if assessed.complete {
+            next.fields.clone_from(&assessed.fields);
+        }
+        if assessed.complete && healthy && next.healthy_since.is_none() {
+            next.healthy_since = Some(now());
+        }
+        match (&proved.fate, assessed.outcome.errors.first()) {
+            (Some(Fate::Proved), _) => {
+                history::stands(status, digest, history::SYNCED, &history::summary(assessed));
+                status.stable = status.next.take().map(|next| ReleaseRef { since: now(), ..next.proved() });
+            }
+            (Some(Fate::Held { message, .. } | Fate::Undone { message, .. }), _) => {
+                history::stands(status, digest, history::FAILED, message);
+            }
+            (_, Some(error)) => history::stands(status, digest, history::FAILED, &error.message),
+            _ if assessed.complete => {
+                history::stands(status, digest, history::APPLIED, &history::summary(assessed));
+            }
+            _ => {}
+        }
+        return;
+    }
+    let Some(stable) = &mut status.stable else { return };
+    if assessed.complete {
+        stable.fields.clone_from(&assessed.fields);
+    }
+    let digest = stable.digest.clone();
+    if assessed.complete && healthy && stable.healthy_since.is_none() {
+        stable.healthy_since = Some(now());
+        history::stands(status, &digest, history::SYNCED, &history::summary(assessed));
+    } else if proved.rollback_failed {
+        history::stands(status, &digest, history::FAILED, &assessed.health.message);
+    }
 }
 
 /// Notes that a request was carried out.

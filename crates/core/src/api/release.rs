@@ -41,6 +41,18 @@ pub struct ReleaseRef {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub gates: Vec<GateState>,
+
+    /// Objects that were not healthy when this release began, so that it is not to blame for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 640)))]
+    pub unhealthy_before: Vec<String>,
+}
+
+impl ReleaseRef {
+    /// The same once it proved itself: what its trial was about is forgotten.
+    pub fn proved(self) -> Self {
+        Self { gates: Vec::new(), unhealthy_before: Vec::new(), ..self }
+    }
 }
 
 /// What one gate has seen of a release.
@@ -156,7 +168,7 @@ pub struct HistoryEntry {
     #[schemars(length(max = 256))]
     pub trigger: String,
 
-    /// `Applied` while it has not proved itself, then `Synced`, `Failed` or `RolledBack`.
+    /// `Applying`, then `Applied` while it has not proved itself, then `Synced`, `Failed` or `RolledBack`.
     #[schemars(length(max = 32))]
     pub result: String,
 
@@ -164,4 +176,8 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub message: String,
+
+    /// Its objects are kept whole, so `windlass rollback` can go back to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }

@@ -20,7 +20,8 @@ impl<'a> Progress<'a> {
         let has = |release: &&crate::api::ReleaseRef| release.digest == digest.as_str();
         let next = status.and_then(|status| status.next.as_ref()).filter(has);
         let stable = status.and_then(|status| status.stable.as_ref()).filter(has);
-        let complete = stable.is_some() || next.is_some_and(|next| !next.fields.is_empty());
+        // The sources can go back to the stable release while another one is under way.
+        let complete = next.map_or(stable.is_some(), |next| !next.fields.is_empty());
         Self { new: !complete, runs: next.or(stable).map_or(&[], |release| &release.hooks) }
     }
 }

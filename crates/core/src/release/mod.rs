@@ -1,9 +1,10 @@
 //! A release: everything that an Application wants in the cluster, as of one set of revisions.
 
 mod breaker;
-mod fate;
 mod compact;
+mod fate;
 mod placement;
+mod roles;
 mod select;
 mod snapshot;
 #[cfg(test)]
@@ -21,8 +22,8 @@ use crate::object::{Cluster, Digest, Object, ObjectId};
 use compact::Bodies;
 
 pub use breaker::{Breaker, WINDOW};
-pub use fate::{Fate, Gates, Trial, WayBack, fate};
 pub use compact::{CompactError, compact};
+pub use fate::{Fate, Gates, Trial, WayBack, fate};
 pub use placement::{
     HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
     wave,

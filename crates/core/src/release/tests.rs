@@ -1,6 +1,7 @@
 mod breaker;
 mod fate;
 mod placement;
+mod roles;
 mod select;
 mod undo;
 

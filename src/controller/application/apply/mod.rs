@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Action, CRD_TIER, Conflict, Order, Progress, Stage, Steps, Verb, tier};
+use windlass_core::plan::{Action, CRD_TIER, Conflict, Order, Stage, Steps, Verb, tier};
 use windlass_core::release::Release;
 
 use super::Scope;
@@ -61,7 +61,7 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
     let mut done = Vec::new();
     let mut errors = Vec::new();
     moving::heard(scope, memory, None);
-    let Some(release) = begun.release.clone() else {
+    let Some(release) = begun.chosen.release.clone() else {
         return Outcome { begun, done, errors, waiting: None, moving: None };
     };
     if !begun.plan.applies.is_empty()
@@ -72,7 +72,7 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
         return Outcome { begun, done, errors, waiting: None, moving: None };
     }
     let order = Order::of(&release);
-    let is_new = Progress::of(memory.status.as_ref(), release.digest()).new;
+    let is_new = begun.chosen.progress(memory.status.as_ref()).new;
     let (mut waiting, mut stage) = (None, None);
     for mut actions in std::mem::take(&mut begun.plan.applies) {
         let Some(first) = actions.first() else { continue };
@@ -122,10 +122,13 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
         scope.ctx.world.unclaim(scope.key, forgotten.iter());
         // A claim that outlived its object would stand in another Application's way after a restart. If this
         // fails, the next release stores the inventory again.
-        if !forgotten.is_empty()
-            && let Err(error) = store(scope, memory, &release, &memory.inventory).await
-        {
-            tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
+        if !forgotten.is_empty() {
+            match store(scope, memory.releases.clone(), &memory.inventory).await {
+                Ok(releases) => memory.stored = releases,
+                Err(error) => {
+                    tracing::warn!(app = %scope.key, %error, "the inventory could not be stored after pruning");
+                }
+            }
         }
     }
     done.splice(0..0, std::mem::take(&mut memory.untold));
@@ -143,7 +146,7 @@ fn held(scope: &Scope<'_>, release: &Release, order: &Order, stage: Stage) -> Op
 /// look again. What was done is told then.
 pub fn untold(memory: &mut Memory, outcome: &Outcome) -> Option<Duration> {
     let nothing_wrong = outcome.errors.is_empty()
-        && outcome.begun.failures.is_empty()
+        && outcome.begun.chosen.failures.is_empty()
         && outcome.begun.plan.conflicts.is_empty()
         && outcome.waiting.is_none();
     let brief = outcome.moving.as_ref().is_some_and(|waiting| waiting.brief);

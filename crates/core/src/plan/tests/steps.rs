@@ -187,6 +187,7 @@ fn a_release_is_new_until_it_was_applied_completely() {
         hooks: Vec::new(),
         healthy_since: None,
         gates: Vec::new(),
+        unhealthy_before: Vec::new(),
     };
     let (mine, other) = (release.digest().as_str(), "0");
     let is_new = |stable, next| {

@@ -1,0 +1,120 @@
+//! Stage 9: whether the release that was begun proved itself, and what becomes of it where it did not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use windlass_core::api::{HealthStatus, OnNoVerdict, ReleaseRef};
+use windlass_core::health::cause::FailureClass;
+use windlass_core::object::ObjectId;
+use windlass_core::release::{Effective, Fate, Gates, Trial, WayBack, fate, undo};
+
+use super::Scope;
+use super::assess::Assessed;
+use super::select::entry;
+use crate::controller::context::Memory;
+
+/// How often it is looked whether something else than the release still stands in its way.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Most objects that one message names.
+const TOLD: usize = 5;
+
+/// An Application with the fate of its release.
+pub struct Proved {
+    /// How it stands.
+    pub assessed: Assessed,
+    /// What becomes of the release on trial; `None` where there is none.
+    pub fate: Option<Fate>,
+    /// What a rollback restored does not work either.
+    pub rollback_failed: bool,
+    /// Objects that the rollback left as the undone release made them.
+    pub left: String,
+    /// When to look again.
+    pub again: Option<Duration>,
+}
+
+/// Judges the release on trial. One that is to be undone is noted: the next reconcile, which follows at
+/// once, chooses another one because of that.
+pub fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed) -> Proved {
+    let status = memory.status.clone().unwrap_or_default();
+    let chosen = &assessed.outcome.begun.chosen;
+    let pointer = chosen.pointer(&status).cloned();
+    let on_trial = chosen.on_trial(&status);
+    let mut proved =
+        Proved { assessed, fate: None, rollback_failed: false, left: String::new(), again: None };
+    let chosen = &proved.assessed.outcome.begun.chosen;
+    let degraded = proved.assessed.health.status == HealthStatus::Degraded;
+    if chosen.effective == Effective::Undone {
+        let never_healthy = pointer.is_none_or(|pointer| pointer.healthy_since.is_none());
+        proved.rollback_failed = degraded && never_healthy;
+        proved.left = left(memory);
+        return proved;
+    }
+    let Some(release) = chosen.release.clone().filter(|_| on_trial) else { return proved };
+    let excuse = excuse(&proved.assessed, pointer.as_ref());
+    let verify = scope.app.spec.verify.as_ref();
+    let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
+    let stable = stable.filter(|stable| stable.digest() != release.digest());
+    let trial = Trial {
+        complete: proved.assessed.complete,
+        health: proved.assessed.health.status,
+        message: &proved.assessed.health.message,
+        excuse: excuse.as_deref(),
+        gates: Gates::Passed,
+        on_no_verdict: verify.map_or(OnNoVerdict::Hold, |verify| verify.on_no_verdict),
+        on_failure: scope.app.spec.on_failure,
+        verify: verify.is_some(),
+        way_back: if stable.is_some() { WayBack::Open } else { WayBack::NoStable },
+    };
+    let mut fate_of = fate(&trial);
+    if let (Fate::Undone { .. }, Some(stable)) = (&fate_of, stable) {
+        let irreversible = names(&undo(&stable, &release).irreversible);
+        if !irreversible.is_empty() {
+            fate_of = fate(&Trial { way_back: WayBack::Irreversible(&irreversible), ..trial });
+        } else if !scope.ctx.fleet.failed(scope.key) {
+            fate_of = fate(&Trial { way_back: WayBack::Paused, ..trial });
+            proved.again = Some(LOOK_AGAIN);
+        }
+    }
+    match &fate_of {
+        Fate::Undone { reason, message } => {
+            memory.undo = Some(entry(&release, reason, message, Time(Timestamp::now())));
+            proved.again = Some(Duration::ZERO);
+        }
+        Fate::Held { excused: true, .. } => proved.again = Some(LOOK_AGAIN),
+        Fate::Held { .. } | Fate::Open | Fate::Proved => {}
+    }
+    proved.fate = Some(fate_of);
+    proved
+}
+
+/// Why something else than the release is to blame.
+fn excuse(assessed: &Assessed, pointer: Option<&ReleaseRef>) -> Option<String> {
+    if let Some(error) = assessed.outcome.errors.iter().find(|error| error.transient) {
+        return Some(format!("it could not be applied, {}", error.message));
+    }
+    if assessed.cause.as_ref().is_some_and(|cause| cause.class == FailureClass::Environment) {
+        return Some("that is no fault of the release".to_owned());
+    }
+    let before: BTreeSet<_> = pointer.iter().flat_map(|pointer| &pointer.unhealthy_before).collect();
+    let good = |status| matches!(status, HealthStatus::Healthy | HealthStatus::Suspended);
+    let degraded = assessed.objects.iter().any(|object| object.health.status == HealthStatus::Degraded);
+    let bad = |status| if degraded { status == HealthStatus::Degraded } else { !good(status) };
+    let mut bad = assessed.objects.iter().filter(|object| bad(object.health.status));
+    let excused = !before.is_empty() && bad.all(|object| before.contains(&object.id.to_annotation()));
+    excused.then(|| "the same was unhealthy before this release".to_owned())
+}
+
+/// What a rollback leaves as the undone release made it.
+fn left(memory: &Memory) -> String {
+    let Some((undone, _)) = memory.releases.undone() else { return String::new() };
+    let Some(stable) = &memory.releases.stable else { return String::new() };
+    names(&undo(&stable.release, &undone.release).left)
+}
+
+fn names(ids: &[ObjectId]) -> String {
+    let names: Vec<_> = ids.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = if ids.len() > TOLD { format!(" and {} more", ids.len() - TOLD) } else { String::new() };
+    format!("{}{more}", names.join(", "))
+}
