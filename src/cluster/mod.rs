@@ -3,9 +3,11 @@
 
 pub mod apply;
 pub mod client;
+pub mod clock;
 pub mod discovery;
 pub mod error;
 pub mod evidence;
+pub mod leadership;
 pub mod lease;
 pub mod store;
 pub mod watch;

@@ -49,9 +49,13 @@ pub trait Observer: Send + Sync + 'static {
     fn left(&self, id: ObjectId, resource_version: u64);
     /// Everything that exists was shown.
     fn synced(&self, kind: &GroupKind);
+    /// The kind is served in another version than it was watched in.
+    fn moved(&self, kind: &GroupKind);
+    /// The kind is not served any more, in no version.
+    fn unserved(&self, kind: &GroupKind);
 }
 
-/// Watches one kind until it is dropped.
+/// Watches one kind in one version until it is dropped, or until the API server serves that version no more.
 ///
 /// With `--watch-namespace` the watch still spans the cluster, because objects may go to any namespace.
 pub async fn run(client: Client, resource: ApiResource, cluster: Cluster, observer: Arc<dyn Observer>) {
@@ -140,6 +144,7 @@ async fn drive<K>(
             Ok(None) => return,
             // The stream backs off and starts over by itself.
             Err(error) => {
+                let gone = is_gone(&error);
                 let error = watch_words(&error);
                 tracing::warn!(
                     group = kind.group,
@@ -147,8 +152,21 @@ async fn drive<K>(
                     error,
                     "the watch broke and starts over"
                 );
+                if gone {
+                    return;
+                }
             }
         }
+    }
+}
+
+/// Whether the path itself is unknown: the kind is not served in this version.
+fn is_gone(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code == 404,
+        _ => false,
     }
 }
 

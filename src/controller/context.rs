@@ -22,6 +22,7 @@ use super::hearings::Hearings;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
 use super::view::Views;
+use super::vitals::Vitals;
 use super::watches::Watches;
 use super::world::World;
 use crate::cluster::apply::Applier;
@@ -73,7 +74,7 @@ pub struct Context {
     /// The cluster that objects go to.
     pub cluster: Cluster,
     /// What the API server serves.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The way into the cluster.
     pub applier: Applier,
     /// Snapshots of releases.
@@ -98,6 +99,8 @@ pub struct Context {
     pub views: Arc<Views>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Signs of life.
+    pub vitals: Vitals,
     /// Writes Kubernetes Events.
     pub recorder: Recorder,
     /// Bounds requests that write objects, over all Applications.

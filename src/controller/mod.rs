@@ -4,6 +4,7 @@ pub mod application;
 mod applications;
 pub mod causes;
 pub mod context;
+mod dispatch;
 mod fleet;
 pub mod hearings;
 mod housekeeping;
@@ -13,6 +14,7 @@ pub mod queue;
 mod restore;
 mod run;
 pub mod view;
+mod vitals;
 pub mod watches;
 pub mod world;
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use windlass_core::api::{AppKey, Application};
 
 use super::context::Context;
-use super::run;
+use super::dispatch;
 use crate::cluster::error::ClusterError;
 
 /// Since when there are stored releases without an Application.
@@ -68,7 +68,7 @@ async fn forget(ctx: &Context, key: &AppKey) -> Result<bool, ClusterError> {
         return Ok(false);
     }
     ctx.store.delete(key).await?;
-    run::forget(ctx, key, &mut memory);
+    dispatch::forget(ctx, key, &mut memory);
     ctx.apps.forget_left(key);
     Ok(true)
 }

@@ -7,27 +7,28 @@ use kube::runtime::events::{Recorder, Reporter};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use windlass_core::api::AppKey;
+use tokio::time::{sleep, timeout};
 use windlass_core::object::Cluster;
 
-use super::application::reconcile;
 use super::applications;
 use super::causes::Causes;
-use super::context::{Apps, Config, Context, Memory};
+use super::context::{Apps, Config, Context};
+use super::dispatch::dispatch;
 use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::housekeeping;
 use super::mirrors::{Mirrors, Tools};
-use super::queue::{Queue, Trigger};
+use super::queue::Queue;
 use super::restore;
 use super::view::Views;
+use super::vitals::{Stage, Vitals};
 use super::watches::Watches;
 use super::world::World;
 use crate::cluster::apply::Applier;
 use crate::cluster::client;
 use crate::cluster::discovery::Catalog;
 use crate::cluster::error::ClusterError;
+use crate::cluster::leadership::Leadership;
 use crate::cluster::lease::{Election, LeaseLost};
 use crate::cluster::store::Store;
 use crate::prometheus::{Guard, Prometheus, QueryError};
@@ -35,10 +36,10 @@ use crate::telemetry::Metrics;
 use crate::web::{self, Web, WebConfig, WebError, operations_router};
 use crate::worker::{Kind, Pool, PoolConfig};
 
-/// Longest one reconcile may take: every request in it has a shorter deadline of its own.
-const RECONCILE_DEADLINE: Duration = Duration::from_secs(600);
-/// How long running reconciles may go on when the controller ends.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long running reconciles may go on when the controller ends: its successor waits for it.
+const DRAIN: Duration = Duration::from_millis(700);
+/// How often the API server is looked at where no Lease is renewed.
+const PROBE: Duration = Duration::from_secs(5);
 /// Requests that write objects at the same time.
 const WRITES: usize = 24;
 
@@ -80,7 +81,8 @@ pub async fn run(
     let mirrors = config.cache_dir.join("mirrors");
     std::fs::create_dir_all(&mirrors).map_err(|error| RunError::Cache(mirrors.clone(), error))?;
     let prometheus = Prometheus::new(Guard::new(api_server(&kube).await))?;
-    let clients = client::connect(kube)?;
+    let leadership = if config.leader_election { Leadership::none() } else { Leadership::unlimited() };
+    let clients = client::connect(kube, &leadership)?;
     let instance = client::instance(&clients.requests, &config.install).await?;
     let metrics = Arc::new(Metrics::new()?);
     let queue = Arc::new(Queue::default());
@@ -89,12 +91,13 @@ pub async fn run(
     let pool = Arc::new(Pool::new(PoolConfig::new(config.cache_dir.clone())));
     let cluster = Cluster::default();
     let identity = identity();
+    let catalog = Arc::new(Catalog::new(clients.requests.clone()));
     let ctx = Arc::new(Context {
         applier: Applier::new(clients.requests.clone(), instance.field_manager()),
-        catalog: Catalog::new(clients.requests.clone()),
         store: Store::new(clients.requests.clone(), &config.namespace, instance.clone()),
         hearings: Hearings::new(queue.clone()),
-        watches: Watches::new(clients.watches.clone(), cluster.clone(), world.clone()),
+        watches: Watches::new(clients.watches.clone(), cluster.clone(), world.clone(), catalog.clone()),
+        catalog,
         causes: Causes::new(queue.clone()),
         mirrors: Mirrors::new(Tools {
             pool: pool.clone(),
@@ -120,16 +123,18 @@ pub async fn run(
         queue,
         views,
         metrics,
+        vitals: Vitals::default(),
     });
     report_sandbox(&ctx).await;
     let mut tasks: JoinSet<Result<(), RunError>> = JoinSet::new();
     serve(&ctx, &mut tasks).await?;
     let mut shutdown = std::pin::pin!(shutdown);
     let election = Election::new(
-        ctx.clients.requests.clone(),
+        ctx.clients.lease.clone(),
         &ctx.config.namespace,
-        &lease_name(&ctx.config),
-        identity,
+        (&lease_name(&ctx.config), identity),
+        leadership,
+        ctx.vitals.api_server.clone(),
     );
     if ctx.config.leader_election {
         let lease = tokio::select! {
@@ -138,9 +143,16 @@ pub async fn run(
         };
         tracing::info!(instance = ctx.instance.as_str(), "leading");
         let holder = Election::clone(&election);
-        tasks.spawn(async move { Err(holder.hold(lease).await.into()) });
+        let vitals = ctx.clone();
+        tasks.spawn(async move {
+            Err(vitals.vitals.watched("the renewal of the Lease", holder.hold(lease)).await.into())
+        });
+    } else {
+        tasks.spawn(probe(ctx.clone()));
     }
+    ctx.vitals.enter(Stage::Restoring);
     let loops = lead(ctx.clone(), &mut tasks).await?;
+    ctx.vitals.enter(Stage::Leading);
     tokio::select! {
         () = &mut shutdown => {}
         // Without the Lease, or without one of its loops, it ends at once and writes nothing more.
@@ -154,6 +166,7 @@ pub async fn run(
         }
     }
     tracing::info!("ending");
+    ctx.vitals.enter(Stage::Ending);
     // Reconciles that run may finish; each write they make is complete in itself.
     loops.drain(ctx.config.concurrency).await;
     tasks.abort_all();
@@ -226,15 +239,28 @@ async fn serve(ctx: &Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) ->
             TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })?;
         let bound = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
         tracing::info!("serving /metrics, /healthz and /readyz on http://{bound}/");
-        let metrics = ctx.clone();
-        let router =
-            operations_router(move || metrics.metrics.render(&metrics.views, metrics.queue.len()), || Ok(()));
+        let (metrics, ready, alive) = (ctx.clone(), ctx.clone(), ctx.clone());
+        let router = operations_router(
+            move || metrics.metrics.render(&metrics.views, metrics.queue.len()),
+            move || ready.vitals.ready(),
+            move || alive.vitals.alive(),
+        );
         tasks.spawn(async move {
             web::serve(listener, router, std::future::pending()).await;
             Ok(())
         });
     }
     Ok(())
+}
+
+/// Looks whether the API server answers, where no Lease shows it.
+async fn probe(ctx: Arc<Context>) -> Result<(), RunError> {
+    loop {
+        if let Ok(Ok(_)) = timeout(PROBE, ctx.clients.lease.apiserver_version()).await {
+            ctx.vitals.api_server.beat();
+        }
+        sleep(PROBE).await;
+    }
 }
 
 /// What runs while leading.
@@ -250,7 +276,7 @@ impl Loops {
     async fn drain(&self, concurrency: usize) {
         self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
         let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(DRAIN, self.slots.acquire_many(all)).await;
+        let _ = timeout(DRAIN, self.slots.acquire_many(all)).await;
         self.stop();
     }
 
@@ -271,7 +297,8 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
     for namespace in scopes {
         let ctx = ctx.clone();
         handles.push(tasks.spawn(async move {
-            applications::watch(ctx, namespace).await;
+            let watching = applications::watch(ctx.clone(), namespace);
+            ctx.vitals.watched("the watch of Applications", watching).await;
             Ok(())
         }));
     }
@@ -283,8 +310,9 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
     let slots = Arc::new(Semaphore::new(ctx.config.concurrency));
     let stop = watch::Sender::new(false);
     let dispatcher = dispatch(ctx.clone(), slots.clone(), stop.subscribe());
+    let dispatching = ctx.clone();
     handles.push(tasks.spawn(async move {
-        dispatcher.await;
+        dispatching.vitals.watched("the dispatcher", dispatcher).await;
         Ok(())
     }));
     handles.push(tasks.spawn(async move {
@@ -292,82 +320,4 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         Ok(())
     }));
     Ok(Loops { slots, tasks: handles, stop })
-}
-
-async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>, stop: watch::Receiver<bool>) {
-    loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let (key, trigger) = ctx.queue.next().await;
-        let (running, mut stop) = (Running { ctx: ctx.clone(), key }, stop.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = one(&running.ctx, &running.key, trigger) => {}
-                _ = stop.wait_for(|stop| *stop) => {}
-            }
-            drop((running, slot));
-        });
-    }
-}
-
-/// A reconcile that runs: its end is told even if it panics, or the Application would never be looked at
-/// again.
-struct Running {
-    ctx: Arc<Context>,
-    key: AppKey,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(app = %self.key, "a reconcile panicked, which is a bug in Windlass");
-            self.ctx.queue.after(self.key.clone(), Duration::from_secs(60));
-        }
-        self.ctx.queue.done(&self.key);
-    }
-}
-
-async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
-    let memory = ctx.apps.memory(key);
-    let mut memory = memory.lock().await;
-    let Some(app) = ctx.apps.get(key) else {
-        return forget(ctx, key, &mut memory);
-    };
-    let started = Instant::now();
-    let work = reconcile(ctx, key, app, &mut memory, trigger);
-    let result = match tokio::time::timeout(RECONCILE_DEADLINE, work).await {
-        Ok(Ok(again)) => {
-            match again {
-                Some(again) => ctx.queue.after(key.clone(), again),
-                None => memory.rest(),
-            }
-            "ok"
-        }
-        Ok(Err(error)) => {
-            memory.attempts = memory.attempts.saturating_add(1);
-            tracing::warn!(app = %key, %error, "a reconcile failed and is tried again");
-            ctx.queue.after(key.clone(), Duration::from_secs(1 << memory.attempts.min(6)));
-            "error"
-        }
-        Err(_) => {
-            tracing::error!(app = %key, "a reconcile took longer than {RECONCILE_DEADLINE:?} and is tried again");
-            ctx.queue.after(key.clone(), Duration::from_secs(10));
-            "timeout"
-        }
-    };
-    tracing::debug!(app = %key, ?trigger, result, took = ?started.elapsed(), "reconciled");
-    ctx.metrics.reconciled(result, started.elapsed());
-}
-
-/// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
-pub(super) fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
-    ctx.world.want(key, std::iter::empty());
-    ctx.hearings.forget(key);
-    ctx.world.unclaim_all(key);
-    ctx.causes.watch(key, Vec::new());
-    if memory.is_stored() {
-        ctx.apps.leave(key);
-    }
-    *memory = Memory::default();
-    ctx.views.remove(key);
-    ctx.apps.forget(key);
 }

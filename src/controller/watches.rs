@@ -1,46 +1,104 @@
 //! The running watches: one for each kind in use.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kube::Client;
+use kube::discovery::ApiResource;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use windlass_core::object::Cluster;
 
 use super::world::World;
 use crate::cluster::discovery::Catalog;
-use crate::cluster::watch::{self, GroupKind};
+use crate::cluster::watch::{self, GroupKind, Observer as _};
+
+/// Pause before a kind is looked for that is not served; it doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Starts and ends watches.
 pub struct Watches {
     client: Client,
     cluster: Cluster,
     world: Arc<World>,
-    running: Mutex<HashMap<GroupKind, JoinHandle<()>>>,
+    catalog: Arc<Catalog>,
+    running: Mutex<HashMap<GroupKind, Running>>,
+}
+
+struct Running {
+    task: JoinHandle<()>,
+    /// The API server served the kind when it was looked for last.
+    served: Arc<AtomicBool>,
 }
 
 impl Watches {
     /// None runs yet.
-    pub fn new(client: Client, cluster: Cluster, world: Arc<World>) -> Self {
-        Self { client, cluster, world, running: Mutex::default() }
+    pub fn new(client: Client, cluster: Cluster, world: Arc<World>, catalog: Arc<Catalog>) -> Self {
+        Self { client, cluster, world, catalog, running: Mutex::default() }
     }
 
     /// Starts the watches of `kinds` that do not run yet and gives the kinds that can be watched: those
     /// that the API server serves.
-    pub fn ensure(&self, kinds: HashSet<GroupKind>, catalog: &Catalog) -> HashSet<GroupKind> {
-        let served = catalog.served();
+    pub fn ensure(&self, kinds: HashSet<GroupKind>) -> HashSet<GroupKind> {
+        let served = self.catalog.served();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watched = HashSet::new();
         for kind in kinds {
-            if !running.contains_key(&kind) {
+            let runs = running.get(&kind).is_some_and(|known| known.served.load(Ordering::Relaxed));
+            if !runs {
                 let Some((resource, _)) = served.any_version(&kind.group, &kind.kind) else { continue };
-                let observer: Arc<World> = self.world.clone();
-                let task = watch::run(self.client.clone(), resource.clone(), self.cluster.clone(), observer);
-                running.insert(kind.clone(), tokio::spawn(task));
+                let known = Arc::new(AtomicBool::new(true));
+                let task = tokio::spawn(self.follow(kind.clone(), resource.clone(), known.clone()));
+                let before = running.insert(kind.clone(), Running { task, served: known });
+                if let Some(before) = before {
+                    before.task.abort();
+                }
             }
             watched.insert(kind);
         }
         watched
+    }
+
+    /// Watches a kind in whatever version is served: first that of `resource`, and another one when that is
+    /// served no more.
+    fn follow(
+        &self,
+        kind: GroupKind,
+        mut resource: ApiResource,
+        served: Arc<AtomicBool>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (client, cluster) = (self.client.clone(), self.cluster.clone());
+        let (world, catalog) = (self.world.clone(), self.catalog.clone());
+        async move {
+            loop {
+                watch::run(client.clone(), resource.clone(), cluster.clone(), world.clone()).await;
+                let mut pause = PAUSE;
+                let next = loop {
+                    match catalog.refresh().await {
+                        Ok(now) => match now.any_version(&kind.group, &kind.kind) {
+                            Some((next, _)) => break next.clone(),
+                            None if served.swap(false, Ordering::Relaxed) => world.unserved(&kind),
+                            None => {}
+                        },
+                        Err(error) => tracing::warn!(%error, "cannot look at what is served"),
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                };
+                served.store(true, Ordering::Relaxed);
+                if next.version == resource.version {
+                    // It still says so, or again.
+                    sleep(PAUSE).await;
+                }
+                let (group, from, to) = (&kind.group, &resource.version, &next.version);
+                tracing::info!(group, kind = kind.kind, from, to, "the watch goes on");
+                resource = next;
+                world.moved(&kind);
+            }
+        }
     }
 
     /// The kinds that are watched.
@@ -51,10 +109,10 @@ impl Watches {
     /// Ends the watches of kinds that are no longer in use.
     pub fn retain(&self, used: &HashSet<GroupKind>) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|kind, task| {
+        running.retain(|kind, watch| {
             let keep = used.contains(kind);
             if !keep {
-                task.abort();
+                watch.task.abort();
                 self.world.drop_kind(kind);
             }
             keep

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod adoption;
+mod apiserver;
 mod apply;
 mod causes;
 mod cli;
@@ -13,12 +14,14 @@ mod crd;
 mod delete;
 mod drift;
 mod failures;
+mod fence;
 mod gates;
 mod handover;
 mod harness;
 mod ignore;
 mod immutable;
 mod kinds;
+mod lease;
 mod modes;
 mod moving;
 mod observe;
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
         moving::tests(),
         drift::tests(),
         restart::tests(),
+        lease::tests(),
+        apiserver::tests(),
+        fence::tests(),
         causes::tests(),
         store::tests(),
         crash::tests(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::manifests::{config_map, deployment};
-use crate::harness::{Scene, pause, signal, until};
+use crate::harness::{Scene, pause, until};
 use crate::tests;
 
 tests![
@@ -11,8 +11,6 @@ tests![
     unsettled_applications_are_left_as_they_are,
     drift_meanwhile_is_healed,
     a_lost_status_is_rebuilt,
-    a_second_controller_waits_for_the_lease,
-    a_paused_controller_that_lost_the_lease_ends,
 ];
 
 /// Starts the controller again and asserts that it writes nothing but its Lease.
@@ -156,50 +154,4 @@ fn a_lost_status_is_rebuilt() {
     scene.ready_at("Ready without the old status", "shop", &second);
     assert_eq!(scene.get("configmap", "settings").unwrap()["metadata"]["uid"], uid);
     assert!(scene.get("configmap", "more").is_none(), "what Git dropped meanwhile is pruned");
-}
-
-fn a_second_controller_waits_for_the_lease() {
-    let mut scene = Scene::new();
-    let first = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "one")))]);
-    scene.application("shop", json!({}));
-    scene.ready_at("Ready", "shop", &first);
-    let mut second = scene.another_controller();
-    second.start();
-    until("the second one waits", || {
-        let log = second.log();
-        if log.contains("another controller leads") { Ok(()) } else { Err(log) }
-    });
-    assert!(scene.controller.stop().success());
-    let next = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
-    scene.refresh("shop");
-    scene.ready_at("the second one took over", "shop", &next);
-}
-
-/// As a machine that sleeps, or is cut off: when it comes back it must not undo what its successor did.
-fn a_paused_controller_that_lost_the_lease_ends() {
-    let mut scene = Scene::new();
-    let first = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "one")))]);
-    scene.application("shop", json!({}));
-    scene.ready_at("Ready", "shop", &first);
-    let mut second = scene.another_controller();
-    second.start();
-    until("the second one waits", || {
-        let log = second.log();
-        if log.contains("another controller leads") { Ok(()) } else { Err(log) }
-    });
-    signal(scene.controller.pid(), libc::SIGSTOP);
-    let next = scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
-    let asked = scene.windlass(&["refresh", "shop", "--no-wait"]);
-    assert_eq!(asked.code, 0, "{asked:?}");
-    scene.ready_at("the second one took over", "shop", &next);
-    signal(scene.controller.pid(), libc::SIGCONT);
-    // The first one sees the change in its watch at once, and has only its old release to heal to.
-    until("the first one ended", || {
-        if scene.controller.is_running() { Err(scene.controller.log()) } else { Ok(()) }
-    });
-    assert!(scene.controller.log().contains("lost the lease"), "{}", scene.controller.log());
-    assert_eq!(scene.get("configmap", "settings").unwrap()["data"]["key"], "two");
-    pause(2.0);
-    let managed = scene.get("configmap", "settings").unwrap();
-    assert_eq!(managed["data"]["key"], "two");
 }

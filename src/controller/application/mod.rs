@@ -120,7 +120,7 @@ fn open_request(app: &Application, handled: Option<&str>) -> Option<Request> {
 }
 
 /// A pause before the next attempt: doubling from one second to five minutes, by a tenth more or less.
-fn back_off(attempts: u32) -> Duration {
+pub fn back_off(attempts: u32) -> Duration {
     use rand::RngExt as _;
     let pause = Duration::from_secs(1u64 << attempts.min(9)).min(Duration::from_secs(300));
     pause.mul_f64(rand::rng().random_range(0.9..1.1))

@@ -281,6 +281,21 @@ impl Observer for World {
             synced.insert(kind.clone());
         });
     }
+
+    fn moved(&self, kind: &GroupKind) {
+        let claiming = |state: &mut State| {
+            let claims = state.claims.iter().filter(|(id, _)| GroupKind::of(id) == *kind);
+            claims.map(|(_, key)| key.clone()).collect::<BTreeSet<_>>()
+        };
+        for key in self.with(claiming) {
+            self.queue.trigger(key, Trigger::Event);
+        }
+    }
+
+    fn unserved(&self, kind: &GroupKind) {
+        self.drop_kind(kind);
+        self.moved(kind);
+    }
 }
 
 #[cfg(test)]

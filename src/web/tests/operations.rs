@@ -15,7 +15,13 @@ async fn metrics_health_and_readiness() {
         true => Ok(()),
         false => Err("no lease yet".to_owned()),
     };
-    let router = operations_router(|| "windlass_up 1\n".to_owned(), readiness);
+    let hangs = Arc::new(AtomicBool::new(false));
+    let hung = Arc::clone(&hangs);
+    let liveness = move || match hung.load(Ordering::Relaxed) {
+        true => Err("the dispatcher hangs".to_owned()),
+        false => Ok(()),
+    };
+    let router = operations_router(|| "windlass_up 1\n".to_owned(), readiness, liveness);
     let get = |url: &'static str| {
         let router = router.clone();
         async move {
@@ -29,4 +35,6 @@ async fn metrics_health_and_readiness() {
     assert_eq!(get("/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, "no lease yet\n".to_owned()));
     ready.store(true, Ordering::Relaxed);
     assert_eq!(get("/readyz").await.0, StatusCode::OK);
+    hangs.store(true, Ordering::Relaxed);
+    assert_eq!(get("/healthz").await, (StatusCode::SERVICE_UNAVAILABLE, "the dispatcher hangs\n".to_owned()));
 }

@@ -123,7 +123,8 @@ impl Controller {
         rest.split_whitespace().next().unwrap().trim_end_matches('/').to_owned()
     }
 
-    fn said(&self, text: &str) -> Result<String, String> {
+    /// The line in which it said something since it was started last.
+    pub fn said(&self, text: &str) -> Result<String, String> {
         let log = self.log();
         let line = log.lines().find(|line| line.contains(text)).map(str::to_owned);
         line.ok_or_else(|| format!("its log does not say {text:?}:\n{log}"))

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use windlass_core::api::Application;
 
 use super::controller::Controller;
-use super::{Mark, Ran, Repository, Write, audit, block_on, cluster, evidence, timing, until};
+use super::{Mark, Proxy, Ran, Repository, Write, audit, block_on, cluster, evidence, timing, until};
 
 /// A namespace with a service account that may do everything, a Git repository, and a controller.
 pub struct Scene {
@@ -55,20 +55,38 @@ impl Scene {
         let repository = Repository::new(&namespace);
         let scene = Self { namespace, repository, controller, directory };
         scene.kubectl(&["create", "namespace", &scene.namespace]);
-        scene.kubectl(&["create", "serviceaccount", "windlass"]);
-        let account = format!("--serviceaccount={}:windlass", scene.namespace);
-        let binding = format!("windlass-{}", scene.namespace);
-        scene.kubectl(&["create", "clusterrolebinding", &binding, "--clusterrole=cluster-admin", &account]);
-        let token = scene.kubectl(&["create", "token", "windlass", "--duration=1h"]);
-        fs::write(&kubeconfig, with_token(token.trim())).unwrap();
+        scene.account("windlass", &kubeconfig);
         scene
     }
 
-    /// A second controller like the one that is there, not started yet.
+    /// Makes a service account that may do everything, and a kubeconfig for it.
+    fn account(&self, name: &str, kubeconfig: &std::path::Path) {
+        self.kubectl(&["create", "serviceaccount", name]);
+        let account = format!("--serviceaccount={}:{name}", self.namespace);
+        let binding = format!("{name}-{}", self.namespace);
+        self.kubectl(&["create", "clusterrolebinding", &binding, "--clusterrole=cluster-admin", &account]);
+        let token = self.kubectl(&["create", "token", name, "--duration=1h"]);
+        fs::write(kubeconfig, with_token(token.trim())).unwrap();
+    }
+
+    /// Puts a proxy between this scene's controller, which must not run yet, and the API server.
+    pub fn proxy(&self) -> Proxy {
+        let proxy = Proxy::new();
+        let file = self.directory().join("kubeconfig");
+        let mut kubeconfig: Value = serde_yaml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        kubeconfig["clusters"][0]["cluster"] = json!({"server": proxy.url()});
+        fs::write(&file, kubeconfig.to_string()).unwrap();
+        proxy
+    }
+
+    /// A second controller like the one that is there, not started yet. Its service account is another one,
+    /// so that [`Self::writes`] are of the first alone.
     pub fn another_controller(&self) -> Controller {
         let directory = self.directory().join("another");
         fs::create_dir(&directory).unwrap();
-        Controller::new(&self.namespace, &self.directory().join("kubeconfig"), &directory, &[])
+        let kubeconfig = directory.join("kubeconfig");
+        self.account("another", &kubeconfig);
+        Controller::new(&self.namespace, &kubeconfig, &directory, &[])
     }
 
     /// A directory that lasts as long as the test.

@@ -1,0 +1,94 @@
+//! Which Application is reconciled when, and what becomes of a reconcile that fails, hangs or panics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use windlass_core::api::AppKey;
+
+use super::application::{back_off, reconcile};
+use super::context::{Context, Memory};
+use super::queue::Trigger;
+
+/// Longest one reconcile may take: every request in it has a shorter deadline of its own.
+const RECONCILE_DEADLINE: Duration = Duration::from_secs(600);
+
+/// Reconciles one Application after the other, as many side by side as there are `slots`, until `stop`.
+pub async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>, stop: watch::Receiver<bool>) {
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let (key, trigger) = ctx.queue.next().await;
+        let (running, mut stop) = (Running { ctx: ctx.clone(), key }, stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = one(&running.ctx, &running.key, trigger) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            drop((running, slot));
+        });
+    }
+}
+
+/// A reconcile that runs: its end is told even if it panics, or the Application would never be looked at
+/// again.
+struct Running {
+    ctx: Arc<Context>,
+    key: AppKey,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(app = %self.key, "a reconcile panicked, which is a bug in Windlass");
+            self.ctx.queue.after(self.key.clone(), Duration::from_secs(60));
+        }
+        self.ctx.queue.done(&self.key);
+    }
+}
+
+async fn one(ctx: &Context, key: &AppKey, trigger: Trigger) {
+    let memory = ctx.apps.memory(key);
+    let mut memory = memory.lock().await;
+    let Some(app) = ctx.apps.get(key) else {
+        return forget(ctx, key, &mut memory);
+    };
+    let started = Instant::now();
+    let work = reconcile(ctx, key, app, &mut memory, trigger);
+    let result = match tokio::time::timeout(RECONCILE_DEADLINE, work).await {
+        Ok(Ok(again)) => {
+            match again {
+                Some(again) => ctx.queue.after(key.clone(), again),
+                None => memory.rest(),
+            }
+            "ok"
+        }
+        Ok(Err(error)) => {
+            memory.attempts = memory.attempts.saturating_add(1);
+            tracing::warn!(app = %key, %error, "a reconcile failed and is tried again");
+            ctx.queue.after(key.clone(), back_off(memory.attempts));
+            "error"
+        }
+        Err(_) => {
+            tracing::error!(app = %key, "a reconcile took longer than {RECONCILE_DEADLINE:?} and is tried again");
+            ctx.queue.after(key.clone(), Duration::from_secs(10));
+            "timeout"
+        }
+    };
+    tracing::debug!(app = %key, ?trigger, result, took = ?started.elapsed(), "reconciled");
+    ctx.metrics.reconciled(result, started.elapsed());
+}
+
+/// An Application that is gone: its finalizer is off, so its objects are dealt with, or it never had any.
+pub fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
+    ctx.world.want(key, std::iter::empty());
+    ctx.hearings.forget(key);
+    ctx.world.unclaim_all(key);
+    ctx.causes.watch(key, Vec::new());
+    if memory.is_stored() {
+        ctx.apps.leave(key);
+    }
+    *memory = Memory::default();
+    ctx.views.remove(key);
+    ctx.apps.forget(key);
+}
