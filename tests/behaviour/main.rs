@@ -30,6 +30,7 @@ mod prune;
 mod requests;
 mod restart;
 mod rights;
+mod rollback;
 mod sources;
 mod store;
 mod strip;
@@ -43,6 +44,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Those that wait longest come first.
     let tests = [
+        rollback::tests(),
         sources::tests(),
         moving::tests(),
         drift::tests(),
