@@ -10,7 +10,10 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::Value;
-use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION};
+use windlass_core::api::{
+    AppKey, Application, MOVED_FROM_ANNOTATION, MOVED_TO_ANNOTATION, REQUEST_ANNOTATION,
+};
+use windlass_core::plan::moved_from;
 
 use super::context::{Context, Put};
 use super::queue::Trigger;
@@ -46,6 +49,11 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
                     gone(&ctx, &key);
                 }
                 if std::mem::take(&mut first) {
+                    // What is stored of an Application that is gone must not stand in others' way.
+                    let remembered = ctx.apps.remembered().into_iter().filter(here);
+                    for key in remembered.filter(|key| !listed.contains(key)) {
+                        ctx.queue.trigger(key, Trigger::Event);
+                    }
                     ctx.apps.note_listed();
                 }
             }
@@ -78,6 +86,17 @@ pub fn seen(ctx: &Context, object: DynamicObject) {
         }
     };
     let request = |app: &Application| app.annotations().get(REQUEST_ANNOTATION).cloned();
+    let named = |app: &Application| {
+        [MOVED_FROM_ANNOTATION, MOVED_TO_ANNOTATION].map(|name| app.annotations().get(name).cloned())
+    };
+    // Whose place is taken, or no longer, is looked at as well.
+    let from = |app: &Application| moved_from(&key, &app.metadata);
+    let before = ctx.apps.get(&key);
+    for from in before.iter().map(|before| from(before)).chain([from(&app)]).flatten() {
+        if before.as_ref().is_none_or(|b| named(b) != named(&app) || ends(b) != ends(&app)) {
+            ctx.queue.trigger(from, Trigger::Event);
+        }
+    }
     let trigger = match ctx.apps.put(key.clone(), app.clone()) {
         Put::Older => None,
         Put::New => Some(Trigger::Event),
@@ -85,6 +104,7 @@ pub fn seen(ctx: &Context, object: DynamicObject) {
         Put::InPlaceOf(before)
             if before.metadata.generation != app.metadata.generation
                 || before.metadata.uid != app.metadata.uid
+                || named(&before) != named(&app)
                 || before.metadata.deletion_timestamp != app.metadata.deletion_timestamp =>
         {
             Some(Trigger::Event)
@@ -107,7 +127,14 @@ fn kept_once(ctx: &Context, key: &AppKey, app: Application) -> Arc<Application> 
     }
 }
 
+fn ends(app: &Application) -> bool {
+    app.metadata.deletion_timestamp.is_some()
+}
+
 fn gone(ctx: &Context, key: &AppKey) {
+    if let Some(from) = ctx.apps.get(key).and_then(|app| moved_from(key, &app.metadata)) {
+        ctx.queue.trigger(from, Trigger::Event);
+    }
     ctx.apps.remove(key);
     ctx.views.remove(key);
     ctx.queue.forget(key);

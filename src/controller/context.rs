@@ -10,7 +10,7 @@ use kube::runtime::events::Recorder;
 use tokio::sync::{Semaphore, watch};
 use windlass_core::api::{AppKey, Application, ApplicationStatus, Quarantined};
 use windlass_core::object::{Cluster, Digest, ObjectId};
-use windlass_core::plan::{Action, Heals, Instance};
+use windlass_core::plan::{Action, Heals, Instance, may_take, moved_from};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot, compact};
 
 use super::application::Refused;
@@ -118,8 +118,6 @@ pub struct Apps {
     memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
     /// How many lists of Applications, a namespace each, were not read to their end yet.
     unlisted: watch::Sender<usize>,
-    /// Applications that went without having their stored releases deleted.
-    left: Mutex<HashSet<AppKey>>,
 }
 
 impl Apps {
@@ -182,28 +180,47 @@ impl Apps {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone()
     }
 
+    /// What is remembered of an Application, if anything.
+    pub fn memory_if_any(&self, key: &AppKey) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The keys of all Applications of which something is remembered.
+    pub fn remembered(&self) -> BTreeSet<AppKey> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The Application that takes the place of another one, if one does.
+    pub fn taker_of(&self, from: &AppKey) -> Option<AppKey> {
+        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = resources.get(from).map(|app| &app.metadata);
+        let takes = |(key, app): &(&AppKey, &Arc<Application>)| {
+            app.metadata.deletion_timestamp.is_none()
+                && moved_from(key, &app.metadata).as_ref() == Some(from)
+                && may_take(key, from, old)
+        };
+        resources.iter().find(takes).map(|(key, _)| key.clone())
+    }
+
+    /// The Applications whose place another one takes.
+    pub fn taken(&self) -> BTreeSet<AppKey> {
+        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = |(key, app): (&AppKey, &Arc<Application>)| {
+            let from =
+                moved_from(key, &app.metadata).filter(|_| app.metadata.deletion_timestamp.is_none())?;
+            may_take(key, &from, resources.get(&from).map(|app| &app.metadata)).then_some(from)
+        };
+        resources.iter().filter_map(from).collect()
+    }
+
     /// Forgets everything of an Application.
     pub fn forget(&self, key: &AppKey) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Notes that an Application went and its releases may still be stored.
-    pub fn leave(&self, key: &AppKey) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-    }
-
-    /// Notes that nothing of an Application is stored any more.
-    pub fn forget_left(&self, key: &AppKey) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-
     /// Applications whose releases may be stored although no resource of theirs was seen.
     pub fn without_resource(&self) -> Vec<AppKey> {
-        let mut keys: BTreeSet<_> = {
-            let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-            memories.keys().cloned().collect()
-        };
-        keys.extend(self.left.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        let keys = self.remembered();
         let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
         keys.into_iter().filter(|key| !resources.contains_key(key)).collect()
     }
@@ -270,6 +287,10 @@ pub struct Memory {
     pub admitted: bool,
     /// Since when objects that this release no longer has wait to be pruned.
     pub prunes_since: Option<(Digest, tokio::time::Instant)>,
+    /// Since when it waits for the Application whose place it takes.
+    pub renaming_since: Option<tokio::time::Instant>,
+    /// The Application that is gone and whose objects it took, until that is stored.
+    pub heir_of: Option<AppKey>,
     /// Since when its deletion is known.
     pub deleting_since: Option<tokio::time::Instant>,
     /// What was done for a release whose last steps wait for a moment, to be told with them.

@@ -85,10 +85,11 @@ pub fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
     ctx.hearings.forget(key);
     ctx.world.unclaim_all(key);
     ctx.causes.watch(key, Vec::new());
-    if memory.is_stored() {
-        ctx.apps.leave(key);
-    }
-    *memory = Memory::default();
     ctx.views.remove(key);
-    ctx.apps.forget(key);
+    // Where the finalizer was taken off by force, what is stored stays: the next one of this name, or one
+    // that takes its place, knows from it what is in the cluster.
+    memory.about(None);
+    if !memory.is_stored() {
+        ctx.apps.forget(key);
+    }
 }

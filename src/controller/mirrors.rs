@@ -65,6 +65,8 @@ struct State {
     asked: u64,
     readers: HashMap<(AppKey, String), Reader>,
     results: HashMap<Reference, Result<Revision, Failure>>,
+    /// The commits that the last looks which succeeded gave.
+    known: HashMap<Reference, String>,
     failures: u32,
     /// When the last look that ended began.
     looked: Option<Instant>,
@@ -154,6 +156,7 @@ impl Mirror {
             state.readers.remove(&(app.clone(), source.to_owned()));
             let used: HashSet<_> = state.readers.values().map(|r| r.reference.clone()).collect();
             state.results.retain(|reference, _| used.contains(reference));
+            state.known.retain(|reference, _| used.contains(reference));
         });
     }
 
@@ -184,9 +187,10 @@ impl Mirror {
     /// The Applications of which it is not known what they want as of the last look.
     pub fn unheard(&self) -> BTreeSet<AppKey> {
         self.with(|state| {
-            let behind = |reader: &Reader| match state.results.get(&reader.reference) {
-                Some(Ok(revision)) => reader.heard.as_ref() != Some(&revision.commit),
-                Some(Err(_)) | None => true,
+            // A repository that does not answer says nothing new.
+            let behind = |reader: &Reader| {
+                let known = state.known.get(&reader.reference);
+                known.is_none() || reader.heard.as_ref() != known
             };
             let readers = state.readers.iter().filter(|(_, reader)| behind(reader));
             readers.map(|((app, _), _)| app.clone()).collect()
@@ -274,9 +278,10 @@ impl Mirror {
                 state.failures = if ok { 0 } else { state.failures.saturating_add(1) };
                 let mut moved = Vec::new();
                 for (reference, result) in references.into_iter().zip(results) {
-                    let before = state.results.insert(reference.clone(), result.clone());
-                    if before.as_ref() != Some(&result) {
-                        moved.push((reference, before.and_then(Result::ok), result));
+                    let commit = result.as_ref().ok().map(|revision| revision.commit.clone());
+                    let known = commit.and_then(|commit| state.known.insert(reference.clone(), commit));
+                    if state.results.insert(reference.clone(), result.clone()).as_ref() != Some(&result) {
+                        moved.push((reference, known, result));
                     }
                 }
                 moved
@@ -311,7 +316,7 @@ impl Mirror {
 
     /// Queues the readers of a reference that moved or whose failure changed: all of them, but those that
     /// read nothing that differs at the new commit.
-    async fn tell(&self, reference: &Reference, before: Option<Revision>, result: Result<Revision, Failure>) {
+    async fn tell(&self, reference: &Reference, before: Option<String>, result: Result<Revision, Failure>) {
         let readers: Vec<_> = self.with(|state| {
             let readers = state.readers.iter().filter(|(_, reader)| reader.reference == *reference);
             readers.map(|(key, reader)| (key.clone(), reader.reads.clone())).collect()
@@ -338,7 +343,7 @@ impl Mirror {
                 for (key, _) in &same {
                     // Who was not heard before still has to be.
                     let reader = state.readers.get_mut(key);
-                    if let Some(reader) = reader.filter(|r| r.heard.as_ref() == Some(&before.commit)) {
+                    if let Some(reader) = reader.filter(|r| r.heard.as_ref() == Some(&before)) {
                         reader.heard = Some(revision.commit.clone());
                     }
                 }

@@ -9,7 +9,7 @@ use kube::Api;
 use tokio::time::Instant;
 use windlass_core::api::{AppKey, Application};
 
-use super::context::Context;
+use super::context::{Context, Memory};
 use super::dispatch;
 use crate::cluster::error::ClusterError;
 
@@ -68,8 +68,8 @@ async fn forget(ctx: &Context, key: &AppKey) -> Result<bool, ClusterError> {
         return Ok(false);
     }
     ctx.store.delete(key).await?;
+    *memory = Memory::default();
     dispatch::forget(ctx, key, &mut memory);
-    ctx.apps.forget_left(key);
     Ok(true)
 }
 

@@ -6,7 +6,12 @@ use crate::harness::Scene;
 use crate::harness::manifests::config_map;
 use crate::tests;
 
-tests![an_unowned_object_is_adopted, what_another_tool_tracks_is_refused, adoption_can_be_forbidden];
+tests![
+    an_unowned_object_is_adopted,
+    what_another_tool_tracks_is_refused,
+    adoption_can_be_forbidden,
+    what_a_deleted_one_left_is_known,
+];
 
 fn an_unowned_object_is_adopted() {
     let scene = Scene::new();
@@ -69,4 +74,33 @@ fn adoption_can_be_forbidden() {
     // Once it is out of the way, Windlass makes its own.
     scene.kubectl(&["delete", "configmap", "settings"]);
     scene.ready_at("created", "shop", &commit);
+}
+
+fn what_a_deleted_one_left_is_known() {
+    let mut scene = Scene::new();
+    let both = |scene: &Scene| {
+        scene.repository.commit(&[
+            ("shop/settings.yaml", Some(&config_map("settings", "one"))),
+            ("shop/more.yaml", Some(&config_map("more", "one"))),
+        ])
+    };
+    for restarted in [false, true] {
+        let commit = both(&scene);
+        scene.application("shop", json!({}));
+        scene.ready_at("Ready", "shop", &commit);
+        let uid = scene.get("configmap", "settings").unwrap()["metadata"]["uid"].clone();
+        // Its finalizer is taken off by force: nobody prunes.
+        let patch = r#"{"metadata":{"finalizers":null}}"#;
+        scene.kubectl(&["patch", "wapp", "shop", "--type=merge", "--patch", patch]);
+        scene.kubectl(&["delete", "wapp", "shop"]);
+        let commit = scene.repository.commit(&[("shop/more.yaml", None)]);
+        if restarted {
+            assert!(scene.controller.stop().success());
+            scene.controller.start_leading();
+        }
+        scene.application("shop", json!({}));
+        scene.ready_at("Ready again", "shop", &commit);
+        assert_eq!(scene.get("configmap", "settings").unwrap()["metadata"]["uid"], uid, "adopted");
+        assert!(scene.get("configmap", "more").is_none(), "pruned (restarted: {restarted})");
+    }
 }

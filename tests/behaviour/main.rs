@@ -27,6 +27,7 @@ mod moving;
 mod observe;
 mod preflight;
 mod prune;
+mod renaming;
 mod requests;
 mod restart;
 mod rights;
@@ -35,6 +36,7 @@ mod sources;
 mod store;
 mod strip;
 mod takeover;
+mod takeover_tools;
 mod waves;
 mod web;
 mod write_back;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         rollback::tests(),
         sources::tests(),
         moving::tests(),
+        renaming::tests(),
         drift::tests(),
         restart::tests(),
         lease::tests(),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         apply::tests(),
         conflict::tests(),
         adoption::tests(),
+        takeover_tools::tests(),
         modes::tests(),
         cli::tests(),
         observe::tests(),

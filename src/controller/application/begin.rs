@@ -11,7 +11,7 @@ use windlass_core::release::{Effective, Kept, Release, Releases, Snapshot};
 
 use super::plan::Planned;
 use super::select::{Chosen, there_was};
-use super::{Scope, conditions, history, record};
+use super::{Scope, conditions, history, record, renaming};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -79,6 +79,7 @@ pub async fn release(
         begun.chosen = there_was(memory, vec![Failure::permanent("ReleaseNotStored", message)]);
         return Ok(begun);
     }
+    renaming::inherited(scope, memory).await;
     memory.current = Some(release.clone());
     announce(scope, memory, &begun, &release, status).await?;
     Ok(begun)
@@ -130,7 +131,7 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
         tier.retain(|action| !given.contains(&action.id));
     }
     plan.prunes.retain(|tier| !tier.is_empty());
-    memory.inventory.iter().cloned().chain(wanted).collect()
+    memory.inventory.iter().cloned().chain(wanted).chain(world.inherited(scope.key)).collect()
 }
 
 /// Stores what must be stored before the first write.

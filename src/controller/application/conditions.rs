@@ -135,6 +135,14 @@ pub fn suspended(status: &mut ApplicationStatus, generation: Option<i64>) {
     set(status, generation, "Stalled", false, "Suspended", "");
 }
 
+/// Says that another Application takes this one's place.
+pub fn moved(status: &mut ApplicationStatus, generation: Option<i64>, reason: &str, message: &str) {
+    status.observed_generation = generation;
+    set(status, generation, "Ready", false, reason, message);
+    set(status, generation, "Reconciling", false, reason, "");
+    set(status, generation, "Stalled", false, reason, "");
+}
+
 /// Says that nothing is done, because nobody knows what the Application has in the cluster.
 pub fn unreadable(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
     status.observed_generation = generation;

@@ -8,10 +8,10 @@ use futures::stream::FuturesUnordered;
 use windlass_core::api::{Action, DeletionPolicy, FINALIZER};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Ownership, prune_place};
+use windlass_core::plan::prune_place;
 
 use super::apply::{find, prune_one, until_settled};
-use super::{Scope, back_off, conditions, moving, record};
+use super::{Scope, back_off, conditions, moving, record, renaming};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -89,12 +89,23 @@ async fn prune(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Pending>
     for ids in places.into_values() {
         let waiting = each(scope, ids, |id| async move { prune_one(scope, id).await }).await?;
         if !waiting.is_empty() {
-            let names: Vec<_> = waiting.iter().take(5).map(ToString::to_string).collect();
-            let message = format!("waiting for {} objects to go: {}", waiting.len(), names.join(", "));
+            let mut names = Vec::new();
+            for id in waiting.iter().take(5) {
+                names.push(stuck(scope, id).await.unwrap_or_else(|| id.to_string()));
+            }
+            let message = format!("waiting for {} objects to go: {}", waiting.len(), names.join("; "));
             return Ok(Some(Pending { message, brief: false }));
         }
     }
     Ok(waiting.map(|waiting| Pending { message: waiting.message, brief: waiting.brief }))
+}
+
+/// What an object that is being deleted waits for itself, by name.
+async fn stuck(scope: &Scope<'_>, id: &ObjectId) -> Option<String> {
+    let (_, meta) = find(scope, id).await.ok()??;
+    meta.deletion_timestamp.as_ref()?;
+    let finalizers = meta.finalizers.filter(|finalizers| !finalizers.is_empty())?;
+    Some(format!("{id} (its finalizer {} is not taken off by whoever set it)", finalizers.join(", ")))
 }
 
 async fn orphan(scope: &Scope<'_>, memory: &Memory) -> Result<Option<Pending>, Failure> {
@@ -113,7 +124,7 @@ async fn release(scope: &Scope<'_>, id: &ObjectId) -> Result<(), Failure> {
     }
     let Some((resource, meta)) = find(scope, id).await? else { return Ok(()) };
     let live = scope.ctx.world.observation(id, &meta, Health::missing());
-    if live.ownership != Ownership::App(scope.key.clone()) {
+    if !renaming::owns(scope, id, &live.ownership) {
         return Ok(());
     }
     let failure = |error: kube::Error| object_failure(id, "", &error);

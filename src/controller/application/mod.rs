@@ -19,6 +19,7 @@ mod plan;
 mod preflight;
 mod prove;
 mod record;
+mod renaming;
 pub mod render;
 pub mod resolve;
 mod select;
@@ -81,12 +82,20 @@ pub async fn reconcile(
     memory: &mut Memory,
     trigger: Trigger,
 ) -> Result<Option<Duration>, ClusterError> {
-    memory.about(app.metadata.uid.as_ref());
+    if memory.uid != app.metadata.uid {
+        memory.about(app.metadata.uid.as_ref());
+        // What others took since the one before it went is theirs.
+        let refused = ctx.world.claim(key, memory.inventory.iter());
+        memory.inventory.retain(|id| !refused.contains(id));
+    }
     let status = memory.status.get_or_insert_with(|| app.status.clone().unwrap_or_default());
     let request = open_request(&app, status.handled_request.as_deref());
     let mut scope = Scope { ctx, key, request, app, trigger };
     if let Some(again) = unreadable::hold(&mut scope, memory).await? {
         return Ok(Some(again));
+    }
+    if let renaming::Place::Taken(again) = renaming::give(&mut scope, memory).await? {
+        return Ok(again);
     }
     if scope.app.metadata.deletion_timestamp.is_some() {
         return delete::objects(&scope, memory).await;
@@ -97,6 +106,9 @@ pub async fn reconcile(
     let resolved = resolve::sources(&scope, memory).await;
     let rendered = render::release(&scope, memory, resolved).await;
     let admitted = admit::check(&scope, memory, rendered).await;
+    if let Some(again) = renaming::take(&scope, memory, &admitted).await {
+        return Ok(Some(again));
+    }
     let chosen = select::release(&scope, memory, admitted);
     let planned = plan::actions(&scope, memory, chosen).await;
     let planned = preflight::check(&scope, memory, planned).await;

@@ -183,10 +183,11 @@ async fn unheard(
             behind.extend(mirror.unheard());
         }
     }
+    let taken = ctx.apps.taken();
     let concerned = |key: &AppKey, app: &Application| {
         let says = app.metadata.deletion_timestamp.is_none() && !app.spec.suspend;
         let shares = || app.spec.sources.iter().any(|source| reads(&scope.app, &source.git.url));
-        key != scope.key && says && (ctx.hearings.is_parent(key) || shares())
+        key != scope.key && says && !taken.contains(key) && (ctx.hearings.is_parent(key) || shares())
     };
     let unheard =
         ctx.apps.all().into_iter().filter(|(key, app)| {

@@ -45,6 +45,10 @@ pub const REPLACE_ANNOTATION: &str = "windlass.dev/replace";
 pub const ROLLBACK_ANNOTATION: &str = "windlass.dev/rollback";
 /// Annotation `"true"` on an object: a release that changes it is not rolled back without a person.
 pub const IRREVERSIBLE_ANNOTATION: &str = "windlass.dev/irreversible";
+/// Annotation on an Application: the one whose place it takes, `NAMESPACE/NAME` or `NAME`.
+pub const MOVED_FROM_ANNOTATION: &str = "windlass.dev/moved-from";
+/// Annotation on an Application: the one of another namespace that may take its place.
+pub const MOVED_TO_ANNOTATION: &str = "windlass.dev/moved-to";
 /// Finalizer on an Application whose objects are not gone yet.
 pub const FINALIZER: &str = "windlass.dev/prune";
 

@@ -17,6 +17,7 @@ mod options;
 mod order;
 mod owner;
 mod preflight;
+mod renaming;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -37,4 +38,5 @@ pub use options::{Keep, ObjectOptions, OptionError};
 pub use order::{CRD_TIER, Order, Stage, TIERS, tier};
 pub use owner::{Instance, Ownership, ownership};
 pub use preflight::{Preflight, Refusal, Unchecked, is_update, tell_refused};
+pub use renaming::{may_take, moved_from};
 pub use steps::{Progress, Steps};

@@ -8,6 +8,7 @@ mod moving;
 mod options;
 mod ownership;
 mod preflight;
+mod renaming;
 mod steps;
 
 use serde_json::{Value, json};

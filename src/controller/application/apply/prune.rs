@@ -4,12 +4,12 @@ use kube::core::ObjectMeta;
 use kube::discovery::ApiResource;
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Action, Ownership, Scope as KindScope};
+use windlass_core::plan::{Action, Scope as KindScope};
 
 use super::fence::until_settled;
 use super::{ActionResult, count, failed};
 use crate::cluster::error::{ClusterError, object_failure};
-use crate::controller::application::Scope;
+use crate::controller::application::{Scope, renaming};
 use crate::failure::Failure;
 
 /// Prunes an object that the release no longer has.
@@ -40,7 +40,7 @@ async fn try_prune(scope: &Scope<'_>, id: &ObjectId) -> Result<bool, Failure> {
     let live = scope.ctx.world.observation(id, &meta, Health::missing());
     let ending = scope.app.metadata.deletion_timestamp.is_some();
     let keep = if ending { live.keep.on_delete } else { live.keep.on_prune };
-    if live.ownership != Ownership::App(scope.key.clone()) || keep {
+    if !renaming::owns(scope, id, &live.ownership) || keep {
         return Ok(false);
     }
     // The look took a moment.
