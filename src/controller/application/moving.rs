@@ -110,7 +110,7 @@ pub async fn hold_back(
     let (listed, unheard) = unheard(scope, memory, since, false).await;
     scope.ctx.hearings.wait(scope.key, unheard.clone());
     if listed && unheard.is_empty() {
-        return None;
+        return handing_over(scope, memory, release, plan);
     }
     let waited = now.duration_since(since);
     let mut waiting = Vec::new();
@@ -131,6 +131,17 @@ pub async fn hold_back(
         return None;
     }
     Some(Waiting::new(&unheard, &waiting, waited))
+}
+
+/// A prune is too large only by what others said since that they want: it is handed over, then counted anew.
+fn handing_over(scope: &Scope<'_>, memory: &Memory, release: &Release, plan: &mut Plan) -> Option<Waiting> {
+    plan.prune_hold.as_ref()?;
+    let surplus = memory.inventory.iter().filter(|id| release.get(id).is_none());
+    let wanted = scope.ctx.world.wanted(surplus);
+    let first = wanted.first()?;
+    plan.prune_hold = None;
+    let message = format!("{} objects move to other Applications, {first} among them", wanted.len());
+    Some(Waiting { message, brief: true, held: false })
 }
 
 /// What the deletion of an Application has to wait for: all of `ids` before [`MOVE_DEADLINE`], then only what
