@@ -8,6 +8,7 @@ use crate::tests;
 
 tests![
     an_ignored_field_is_nobodys_business,
+    what_nobody_can_change_can_be_ignored,
     a_rule_that_comes_later_keeps_the_live_value,
     a_rule_that_goes_gives_the_field_back_to_git,
     a_part_of_a_list_that_is_one_value_can_be_ignored,
@@ -55,6 +56,25 @@ fn an_ignored_field_is_nobodys_business() {
     scene.refresh("shop");
     scene.ready_at("updated", "shop", &next);
     assert_eq!((data(&scene, "key"), data(&scene, "theirs")), (json!("two"), json!("by hand")));
+}
+
+/// An update is asked of the API server as it will be, not as Git has it.
+fn what_nobody_can_change_can_be_ignored() {
+    let scene = Scene::new();
+    let ignoring = json!({"sync": {"ignore": [{"kind": "Deployment", "paths": ["/spec/selector"]}]}});
+    let first = scene.repository.commit(&[("shop/web.yaml", Some(&deployment("web", 1, "web:1")))]);
+    scene.application("shop", ignoring);
+    scene.ready_at("Ready", "shop", &first);
+    let selector = "selector: {matchLabels: {app: web}}";
+    let more = deployment("web", 1, "web:2").replace(selector, "selector: {matchLabels: {app: other}}");
+    let next = scene.repository.commit(&[("shop/web.yaml", Some(&more))]);
+    let changes = scene.windlass(&["diff", "shop"]).code(1);
+    assert!(changes.contains("web:2") && !changes.contains("other"), "{changes}");
+    scene.refresh("shop");
+    scene.ready_at("updated", "shop", &next);
+    scene.windlass(&["diff", "shop"]).ok();
+    let live = scene.get("deployment", "web").unwrap();
+    assert_eq!(live["spec"]["selector"]["matchLabels"]["app"], "web");
 }
 
 fn a_rule_that_comes_later_keeps_the_live_value() {

@@ -4,6 +4,7 @@
 
 mod adoption;
 mod apiserver;
+mod aliases;
 mod apply;
 mod causes;
 mod cli;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         requests::tests(),
         rights::tests(),
         crd::tests(),
+        aliases::tests(),
         contended::tests(),
         handover::tests(),
         immutable::tests(),

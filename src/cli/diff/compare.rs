@@ -1,9 +1,10 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 use windlass_core::api::AppKey;
-use windlass_core::object::ObjectId;
+use windlass_core::fields::{Path, replicas, with_live};
+use windlass_core::object::{Object, ObjectId};
 use windlass_core::plan::{Instance, Ownership, ownership};
-use windlass_core::release::ReleaseObject;
+use windlass_core::release::{Release, ReleaseObject};
 
 use super::present::{self, Side};
 use super::{Action, Change};
@@ -33,11 +34,12 @@ pub(super) struct Compared {
 pub(super) async fn one(
     scene: &Scene,
     served: &Served,
-    revision: &str,
+    release: &Release,
     id: &ObjectId,
     wanted: &ReleaseObject,
 ) -> Compared {
     let origin = wanted.origin.to_string();
+    let revision = release.revision();
     let from = Side { title: format!("live/{id}"), object: None };
     let to = Side { title: format!("{revision} {origin}"), object: Some(wanted.object.body().clone()) };
     let Some(resource) = served.resource(wanted.object.gvk()) else {
@@ -60,7 +62,14 @@ pub(super) async fn one(
         Err(error) => return failed(&error),
     };
     let note = live.as_ref().and_then(|live| conflict(scene, id, live));
-    let after = match scene.applier.dry_run(resource, &wanted.object).await {
+    if live.is_some() && release.is_left_alone(id) {
+        return Compared { outcome: Ok(None), note };
+    }
+    let whole = match live.as_ref().map(|live| whole(&wanted.object, release.left_fields(id), live)) {
+        Some(Some(whole)) => whole,
+        _ => wanted.object.clone(),
+    };
+    let after = match scene.applier.dry_run(resource, &whole).await {
         Ok(after) => after,
         Err(error) => {
             let failure = object_failure(id, &origin, &error);
@@ -75,6 +84,19 @@ pub(super) async fn one(
     let from = Side { object: live.and_then(body), ..from };
     let to = Side { object: body(after), ..to };
     Compared { outcome: Ok(change(id, wanted, from, to)), note }
+}
+
+/// What an object will be: what is left to others stays as it is. The replicas are, too, where an autoscaler
+/// set them.
+fn whole(wanted: &Object, left: &[Path], live: &DynamicObject) -> Option<Object> {
+    let entries = live.metadata.managed_fields.as_deref().unwrap_or_default();
+    let scaled = entries.iter().any(|entry| {
+        entry.subresource.as_deref() == Some("scale")
+            && entry.manager.as_deref() == Some("kube-controller-manager")
+    });
+    let left: Vec<_> = left.iter().cloned().chain(scaled.then(replicas)).collect();
+    let live = serde_json::to_value(live).ok()?;
+    Object::new(with_live(wanted.body(), &left, &live)).ok()
 }
 
 fn body(object: DynamicObject) -> Option<Value> {

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use windlass_core::api::{AppKey, Application};
-use windlass_core::plan::{Admission, Limits, Violation, admit};
+use windlass_core::plan::{Admission, Limits, Violation, admit, left};
 use windlass_core::release::Release;
 
 use super::connection::{Connection, ConnectionArgs, read};
@@ -162,6 +162,12 @@ impl Diff {
             Ok(release) => release,
             Err(violations) => return Ok(refused(&violations)),
         };
+        let release = match left(&release, &app.spec.sync.ignore, &|_| false) {
+            Ok(left) => release.leaving(left),
+            Err(error) => {
+                return Ok(Report { failures: vec![error.to_string()], ..Report::default() });
+            }
+        };
         let applier = Applier::new(connection.client.clone(), instance.field_manager());
         let mut report = compared(&release, &served, &compare::Scene { applier, instance, key }).await;
         prune::look(connection, app, &release, &self.instance, &mut report).await?;
@@ -176,7 +182,7 @@ fn refused(violations: &[Violation]) -> Report {
 async fn compared(release: &Release, served: &Served, scene: &compare::Scene) -> Report {
     let mut report = Report::default();
     let mut compared = stream::iter(release.iter())
-        .map(|(id, object)| compare::one(scene, served, release.revision(), id, object))
+        .map(|(id, object)| compare::one(scene, served, release, id, object))
         .buffered(CONCURRENCY);
     while let Some(compared) = compared.next().await {
         report.notes.extend(compared.note);

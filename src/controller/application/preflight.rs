@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use kube::discovery::ApiResource;
 use tokio::time::Instant;
-use windlass_core::object::{Digest, ObjectId};
-use windlass_core::plan::{Plan, Preflight, Refusal, Unchecked, is_update, tell_refused};
+use windlass_core::fields::with_live;
+use windlass_core::object::{Digest, Object, ObjectId};
+use windlass_core::plan::{Plan, Preflight, Refusal, Scope as KindScope, Unchecked, is_update, tell_refused};
 use windlass_core::release::{Effective, Release, ReleaseObject};
 
 use super::Scope;
@@ -105,7 +107,7 @@ async fn ask(scope: &Scope<'_>, release: &Release, plan: &Plan) -> Result<(), Fa
     let mut answers = preflight
         .objects()
         .map(|(id, object)| {
-            let answer = one(scope, &preflight, id, object);
+            let answer = one(scope, &preflight, release, id, object);
             async move { (id, answer.await) }
         })
         .collect::<FuturesUnordered<_>>();
@@ -139,6 +141,7 @@ async fn ask(scope: &Scope<'_>, release: &Release, plan: &Plan) -> Result<(), Fa
 async fn one(
     scope: &Scope<'_>,
     preflight: &Preflight<'_>,
+    release: &Release,
     id: &ObjectId,
     object: &ReleaseObject,
 ) -> Result<Option<Unchecked>, Failure> {
@@ -153,7 +156,9 @@ async fn one(
         let message = format!("{origin}: {id}: the API server does not serve {version} {}", id.kind);
         return Err(Failure::transient("KindNotServed", message));
     };
-    let Err(error) = scope.ctx.applier.dry_run(&resource, &object.object).await else { return Ok(None) };
+    let whole = whole(scope, release, id, object, &resource).await;
+    let whole = whole.as_ref().unwrap_or(&object.object);
+    let Err(error) = scope.ctx.applier.dry_run(&resource, whole).await else { return Ok(None) };
     if let kube::Error::Api(status) = &error {
         let refusal = Refusal { code: status.code, message: &words(&error) };
         if let Some(why) = preflight.excuse(object, &resource.0.plural, refusal) {
@@ -161,4 +166,20 @@ async fn one(
         }
     }
     Err(explained(scope, id, object, &resource, &error).await)
+}
+
+/// What an object will be of which something is left to others; `None` where that is all of Git's or unknown.
+async fn whole(
+    scope: &Scope<'_>,
+    release: &Release,
+    id: &ObjectId,
+    object: &ReleaseObject,
+    resource: &(ApiResource, KindScope),
+) -> Option<Object> {
+    let left = release.left_fields(id);
+    if left.is_empty() {
+        return None;
+    }
+    let live = scope.ctx.applier.get(resource, id).await.ok()??;
+    Object::new(with_live(object.object.body(), left, &serde_json::to_value(live).ok()?)).ok()
 }

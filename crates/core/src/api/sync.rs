@@ -32,7 +32,9 @@ pub struct SyncPolicy {
     #[schemars(length(max = 50))]
     pub ignore: Vec<IgnoreRule>,
 
-    /// Field managers whose additions to our objects are drift and are removed; by default those of kubectl.
+    /// Field managers whose additions to our objects are drift and are removed, by name; a `*` at the end
+    /// stands for anything. By default those of kubectl: `kubectl` and `kubectl-*`. What a pod template or a
+    /// role got by an update is removed whoever made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 128)))]
     pub strip: Option<Vec<String>>,

@@ -11,6 +11,6 @@ mod tests;
 
 pub use body::{copy, pick, remove, value};
 pub use managers::{DEFAULT_STRIP, Foreign, ManagerNames, Managers, StripRules, merged, replicas};
-pub use outgoing::{Outgoing, outgoing, without};
+pub use outgoing::{Outgoing, outgoing, with_live, without};
 pub use path::{Path, PathError, Segment};
 pub use set::FieldSet;

@@ -25,6 +25,13 @@ pub fn without(desired: &Value, left: &[Path]) -> Value {
     body
 }
 
+/// `desired` with the live values of the fields in `left`: what the whole object will be.
+pub fn with_live(desired: &Value, left: &[Path], live: &Value) -> Value {
+    let mut body = desired.clone();
+    left.iter().for_each(|path| copy(&mut body, live, path));
+    body
+}
+
 /// What to send of `desired` where `live` exists and the fields in `left` are left to others.
 pub fn outgoing(
     names: &ManagerNames,

@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::kinds::{Kinds, Scope};
+use super::normalise::normalise;
 use super::options::ObjectOptions;
 use super::owner::Instance;
 use crate::api::AppKey;
@@ -229,36 +228,4 @@ fn defined_kinds(candidates: &[Candidate]) -> BTreeMap<(String, String), Scope> 
             Some((key, if namespaced { Scope::Namespaced } else { Scope::Cluster }))
         })
         .collect()
-}
-
-/// Takes out what only the API server writes, and folds a Secret's `stringData` into `data`, as the server
-/// would: it never gives `stringData` back, so ownership of it cannot be seen.
-fn normalise(body: &mut Value) {
-    let Some(map) = body.as_object_mut() else { return };
-    map.remove("status");
-    if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in
-            ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"]
-        {
-            metadata.remove(field);
-        }
-    }
-    let is_secret = map.get("kind").and_then(Value::as_str) == Some("Secret")
-        && map.get("apiVersion").and_then(Value::as_str) == Some("v1");
-    let foldable =
-        map.get("stringData").and_then(Value::as_object).is_some_and(|m| m.values().all(Value::is_string));
-    if is_secret
-        && foldable
-        && let Some(Value::Object(plain)) = map.remove("stringData")
-    {
-        let data = map.entry("data").or_insert(Value::Null);
-        if data.is_null() {
-            *data = Value::Object(Map::new());
-        }
-        if let Some(data) = data.as_object_mut() {
-            for (key, value) in plain {
-                data.insert(key, BASE64.encode(value.as_str().unwrap_or_default()).into());
-            }
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod immutable;
 mod kinds;
 mod leave;
 mod moving;
+mod normalise;
 mod options;
 mod order;
 mod owner;

@@ -5,6 +5,7 @@ mod fence;
 mod immutable;
 mod leave;
 mod moving;
+mod normalise;
 mod options;
 mod ownership;
 mod preflight;

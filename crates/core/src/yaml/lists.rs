@@ -8,8 +8,18 @@ use serde_json::Value;
 use super::nodes::{NodeId, NodeKind, Tree};
 use super::{Mark, Problem, YamlErrorKind};
 
-/// Looks for `env` and `ports` entries that stand twice, in objects of the API groups that have such lists.
-/// Other groups have lists of the same names in which two entries may share these fields.
+/// Lists of pods and containers whose entries have a key of their own: the list, the key, and what people call
+/// an entry.
+const KEYED: &[(&str, &str, &str)] = &[
+    ("env", "name", "environment variable"),
+    ("containers", "name", "container"),
+    ("initContainers", "name", "container"),
+    ("volumes", "name", "volume"),
+    ("volumeMounts", "mountPath", "mount path"),
+];
+
+/// Looks for entries of such lists, and of `ports`, that stand twice, in objects of the API groups that have
+/// such lists. Other groups have lists of the same names in which two entries may share these fields.
 pub(super) fn check(tree: &Tree, value: &Value) -> Result<(), Problem> {
     object(tree, tree.root(), value)
 }
@@ -44,9 +54,6 @@ fn visit(tree: &Tree, id: NodeId) -> Result<(), Problem> {
         NodeKind::Sequence(items) => items.iter().try_for_each(|item| visit(tree, *item)),
         NodeKind::Mapping(pairs) => pairs.iter().try_for_each(|(key, value)| {
             match (text(tree, *key), &tree.get(*value).kind) {
-                (Some("env"), NodeKind::Sequence(items)) => {
-                    unique(tree, items, "environment variable", |entry| field(tree, entry, "name"))?;
-                }
                 (Some("ports"), NodeKind::Sequence(items)) => {
                     unique(tree, items, "port", |entry| {
                         let port =
@@ -56,6 +63,11 @@ fn visit(tree: &Tree, id: NodeId) -> Result<(), Problem> {
                             field(tree, entry, "protocol").unwrap_or_else(|| "TCP".into())
                         ))
                     })?;
+                }
+                (Some(list), NodeKind::Sequence(items)) => {
+                    if let Some((_, key, what)) = KEYED.iter().find(|(name, ..)| *name == list) {
+                        unique(tree, items, what, |entry| field(tree, entry, key))?;
+                    }
                 }
                 _ => {}
             }

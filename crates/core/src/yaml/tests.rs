@@ -139,6 +139,19 @@ fn bounds_stop_bombs_early() {
     assert!(load("a.yaml", &vec![b' '; MAX_BYTES + 1]).is_err());
 }
 
+#[rstest]
+#[case("volumes: [{name: a}, {name: a}]", "volume a appears twice")]
+#[case("containers: [{name: a}, {name: a}]", "container a appears twice")]
+#[case(
+    "containers: [{name: a, volumeMounts: [{mountPath: /a}, {mountPath: /a}]}]",
+    "mount path /a appears twice"
+)]
+#[case("initContainers: [{name: a, env: [{name: A}, {name: A}]}]", "environment variable A appears twice")]
+fn an_entry_that_stands_twice_is_told(#[case] pod: &str, #[case] told: &str) {
+    let text = format!("{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{{pod}}}}}");
+    assert!(refusal(&text).contains(told));
+}
+
 #[test]
 fn each_item_of_a_list_is_judged_as_its_own_kind() {
     let list = |item: &str| format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n");
