@@ -307,6 +307,8 @@ pub struct Memory {
     pub status: Option<ApplicationStatus>,
     /// Failed attempts in a row, for backing off.
     pub attempts: u32,
+    /// What of the last release is left to others.
+    pub left: Option<leave::Known>,
     /// The autoscalers outside of the release that were asked about.
     pub autoscalers: leave::Seen,
     /// The heals of each object that came soon after each other, for backing off.

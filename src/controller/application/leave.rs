@@ -1,6 +1,6 @@
 //! What of a release is left to others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use tokio::time::Instant;
+use windlass_core::api::IgnoreRule;
 use windlass_core::fields::replicas;
-use windlass_core::object::ObjectId;
+use windlass_core::object::{Digest, ObjectId};
 use windlass_core::plan::{ScaleTarget, left};
 use windlass_core::release::{Left, Release};
 
@@ -27,6 +28,14 @@ type Autoscalers = Option<Vec<(String, ScaleTarget)>>;
 /// What autoscalers were seen in which namespace, and when.
 pub type Seen = HashMap<String, (Instant, Autoscalers)>;
 
+/// What is left to others whatever is seen in the cluster, kept because the bodies of all objects must be
+/// read to find it.
+pub struct Known {
+    release: Digest,
+    rules: Vec<IgnoreRule>,
+    left: BTreeMap<ObjectId, Left>,
+}
+
 /// The same release, knowing what of it is left to others.
 ///
 /// # Errors
@@ -38,7 +47,15 @@ pub async fn fields(
 ) -> Result<Arc<Release>, Failure> {
     let rules = &scope.app.spec.sync.ignore;
     let wrong = |error| Failure::permanent("InvalidIgnoreRule", format!("{error}"));
-    let mut found = left(&release, rules, &|_| false).map_err(wrong)?;
+    let mut found = match &memory.left {
+        Some(known) if known.release == *release.digest() && known.rules == *rules => known.left.clone(),
+        _ => {
+            let left = left(&release, rules, &|_| false).map_err(wrong)?;
+            let (release, rules) = (release.digest().clone(), rules.clone());
+            memory.left = Some(Known { release, rules, left: left.clone() });
+            left
+        }
+    };
     // An autoscaler outside of the release shows itself by what it wrote; whether it is still there must be
     // asked, and only then.
     let mut scaled = Vec::new();
