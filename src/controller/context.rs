@@ -308,7 +308,7 @@ pub struct Memory {
     /// Failed attempts in a row, for backing off.
     pub attempts: u32,
     /// What of the last release is left to others.
-    pub left: Option<leave::Known>,
+    pub left_to_others: Option<leave::Known>,
     /// The autoscalers outside of the release that were asked about.
     pub autoscalers: leave::Seen,
     /// The heals of each object that came soon after each other, for backing off.

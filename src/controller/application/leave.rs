@@ -47,12 +47,12 @@ pub async fn fields(
 ) -> Result<Arc<Release>, Failure> {
     let rules = &scope.app.spec.sync.ignore;
     let wrong = |error| Failure::permanent("InvalidIgnoreRule", format!("{error}"));
-    let mut found = match &memory.left {
+    let mut found = match &memory.left_to_others {
         Some(known) if known.release == *release.digest() && known.rules == *rules => known.left.clone(),
         _ => {
             let left = left(&release, rules, &|_| false).map_err(wrong)?;
             let (release, rules) = (release.digest().clone(), rules.clone());
-            memory.left = Some(Known { release, rules, left: left.clone() });
+            memory.left_to_others = Some(Known { release, rules, left: left.clone() });
             left
         }
     };
