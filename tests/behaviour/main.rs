@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod adoption;
-mod apiserver;
 mod aliases;
+mod apiserver;
 mod apply;
 mod causes;
 mod cli;
