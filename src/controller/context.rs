@@ -307,6 +307,8 @@ pub struct Memory {
     pub status: Option<ApplicationStatus>,
     /// Failed attempts in a row, for backing off.
     pub attempts: u32,
+    /// Failed attempts in a row to commit a rollback to Git.
+    pub write_back_attempts: u32,
     /// What of the last release is left to others.
     pub left_to_others: Option<leave::Known>,
     /// The autoscalers outside of the release that were asked about.

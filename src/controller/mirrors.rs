@@ -211,6 +211,15 @@ impl Mirror {
         looked
     }
 
+    /// Whether an Application other than `app` read one of these paths.
+    pub fn is_read_by_others(&self, app: &AppKey, paths: &BTreeSet<String>) -> bool {
+        self.with(|state| {
+            let others = state.readers.iter().filter(|((reader, _), _)| reader != app);
+            let mut reads = others.filter_map(|(_, reader)| reader.reads.as_ref());
+            reads.any(|reads| reads.iter().any(|read| paths.contains(&read.path)))
+        })
+    }
+
     /// Notes that a render could not read the mirror: the next look, now, fetches it anew.
     pub fn suspect(&self) {
         self.with(|state| state.damaged = true);

@@ -101,6 +101,13 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, proved: 
         set(status, generation, "Stalled", !excused, reason, if *excused { "" } else { &message });
         return;
     }
+    if let Some(looks) = &proved.judging {
+        let message = format!("{revision} is healthy and being verified: {looks}");
+        set(status, generation, "Ready", false, "Verifying", &message);
+        set(status, generation, "Reconciling", true, "Verifying", &message);
+        set(status, generation, "Stalled", false, "Verifying", "");
+        return;
+    }
     let health = &assessed.health;
     let waiting = assessed.outcome.waiting.as_ref();
     if let Some(waiting) = waiting.filter(|_| health.status != HealthStatus::Degraded) {

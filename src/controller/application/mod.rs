@@ -24,6 +24,8 @@ pub mod render;
 pub mod resolve;
 mod select;
 mod unreadable;
+mod verify;
+mod write_back;
 
 pub use preflight::Refused;
 
@@ -120,7 +122,8 @@ pub async fn reconcile(
     }
     apply::settled(&scope, &applied.done).await;
     let assessed = assess::judge(&scope, memory, applied);
-    let proved = prove::release(&scope, memory, assessed);
+    let proved = prove::release(&scope, memory, assessed).await;
+    let proved = write_back::rollback(&scope, memory, proved).await;
     record::status(&mut scope, memory, proved).await
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{HealthStatus, OnNoVerdict, ReleaseRef};
+use windlass_core::api::{GateState, HealthStatus, OnNoVerdict, ReleaseRef};
+use windlass_core::gate::Verdict;
 use windlass_core::health::cause::FailureClass;
 use windlass_core::object::ObjectId;
 use windlass_core::release::{Effective, Fate, Gates, Trial, WayBack, fate, undo};
@@ -13,6 +14,7 @@ use windlass_core::release::{Effective, Fate, Gates, Trial, WayBack, fate, undo}
 use super::Scope;
 use super::assess::Assessed;
 use super::select::entry;
+use super::verify::{self, Verified};
 use crate::controller::context::Memory;
 
 /// How often it is looked whether something else than the release still stands in its way.
@@ -24,6 +26,10 @@ const TOLD: usize = 5;
 pub struct Proved {
     /// How it stands.
     pub assessed: Assessed,
+    /// What its gates have seen, where they are judged.
+    pub gates: Option<Vec<GateState>>,
+    /// What they say so far, as long as they are judged.
+    pub judging: Option<String>,
     /// What becomes of the release on trial; `None` where there is none.
     pub fate: Option<Fate>,
     /// What a rollback restored does not work either.
@@ -36,13 +42,21 @@ pub struct Proved {
 
 /// Judges the release on trial. One that is to be undone is noted: the next reconcile, which follows at
 /// once, chooses another one because of that.
-pub fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed) -> Proved {
+pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed) -> Proved {
+    let verified = verify::gates(scope, memory, &assessed).await;
     let status = memory.status.clone().unwrap_or_default();
     let chosen = &assessed.outcome.begun.chosen;
     let pointer = chosen.pointer(&status).cloned();
     let on_trial = chosen.on_trial(&status);
-    let mut proved =
-        Proved { assessed, fate: None, rollback_failed: false, left: String::new(), again: None };
+    let mut proved = Proved {
+        assessed,
+        gates: None,
+        judging: None,
+        fate: None,
+        rollback_failed: false,
+        left: String::new(),
+        again: None,
+    };
     let chosen = &proved.assessed.outcome.begun.chosen;
     let degraded = proved.assessed.health.status == HealthStatus::Degraded;
     if chosen.effective == Effective::Undone {
@@ -61,7 +75,7 @@ pub fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed) -> Pr
         health: proved.assessed.health.status,
         message: &proved.assessed.health.message,
         excuse: excuse.as_deref(),
-        gates: Gates::Passed,
+        gates: said(verified.as_ref()),
         on_no_verdict: verify.map_or(OnNoVerdict::Hold, |verify| verify.on_no_verdict),
         on_failure: scope.app.spec.on_failure,
         verify: verify.is_some(),
@@ -85,8 +99,27 @@ pub fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed) -> Pr
         Fate::Held { excused: true, .. } => proved.again = Some(LOOK_AGAIN),
         Fate::Held { .. } | Fate::Open | Fate::Proved => {}
     }
+    if fate_of == Fate::Open || matches!(fate_of, Fate::Held { excused: true, .. }) {
+        let look = verified.as_ref().map(|verified| verified.again);
+        proved.again = [proved.again, look].into_iter().flatten().min();
+    }
+    proved.judging = match verified.as_ref().map(|verified| &verified.verdict) {
+        Some(Verdict::Open(looks)) if fate_of == Fate::Open => Some(looks.clone()),
+        _ => None,
+    };
+    proved.gates = verified.map(|verified| verified.gates);
     proved.fate = Some(fate_of);
     proved
+}
+
+/// What the gates say of the release; where nothing is asked, nothing stands in its way.
+fn said(verified: Option<&Verified>) -> Gates<'_> {
+    match verified.map(|verified| &verified.verdict) {
+        None | Some(Verdict::Pass) => Gates::Passed,
+        Some(Verdict::Open(_)) => Gates::Judging,
+        Some(Verdict::Fail(why)) => Gates::Failed(why),
+        Some(Verdict::NoData(why)) => Gates::Silent(why),
+    }
 }
 
 /// Why something else than the release is to blame.

@@ -121,6 +121,11 @@ fn next_status(
             .find(&entry.digest)
             .is_some_and(|kept| former || memory.releases.previous.last() != Some(kept));
     }
+    for entry in &mut status.quarantined {
+        if let Some(known) = memory.releases.quarantined.iter().find(|known| known.digest == entry.digest) {
+            entry.write_back.clone_from(&known.write_back);
+        }
+    }
     handled(scope.request.as_ref(), &mut status);
     conditions::settled(&mut status, scope.app.metadata.generation, proved);
     status
@@ -150,6 +155,9 @@ fn stands(
         }
         if assessed.complete && healthy && next.healthy_since.is_none() {
             next.healthy_since = Some(now());
+        }
+        if let Some(gates) = &proved.gates {
+            next.gates.clone_from(gates);
         }
         match (&proved.fate, assessed.outcome.errors.first()) {
             (Some(Fate::Proved), _) => {

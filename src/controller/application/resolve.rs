@@ -117,7 +117,11 @@ pub fn reference(git: &api::GitSource) -> Reference {
     }
 }
 
-async fn credentials(scope: &Scope<'_>, source: &api::Source) -> Result<Credentials, Failure> {
+/// The credentials of a source.
+///
+/// # Errors
+/// As [`secret_credentials`].
+pub async fn credentials(scope: &Scope<'_>, source: &api::Source) -> Result<Credentials, Failure> {
     match &source.secret_ref {
         Some(reference) => secret_credentials(scope, &format!("source {}", source.name), reference).await,
         None => Ok(Credentials::Anonymous),

@@ -139,6 +139,11 @@ pub struct Quarantined {
 
     /// Since when.
     pub since: Time,
+
+    /// What `sync.writeBackRollback` did: the commit with its branch, or why there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub write_back: String,
 }
 
 /// One past release.

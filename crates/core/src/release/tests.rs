@@ -54,6 +54,7 @@ fn snapshot() -> Snapshot {
         reason: "CrashLoop".into(),
         message: String::new(),
         since: Time("2026-01-01T00:00:00Z".parse().unwrap()),
+        write_back: String::new(),
     };
     let releases = Releases {
         stable: Some(kept(4, vec![object("a", "4"), object("b", "1")])),

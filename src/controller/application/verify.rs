@@ -1,0 +1,126 @@
+//! The gates of a new release, judged after its objects are healthy.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use windlass_core::api::{Gate, GateState, HealthStatus, LocalReference};
+use windlass_core::gate::{Sample, Verdict, judge, look};
+
+use super::Scope;
+use super::assess::Assessed;
+use super::resolve::secret_credentials;
+use crate::controller::context::Memory;
+use crate::prometheus::Endpoint;
+use crate::source::git::Credentials;
+
+/// Shortest time between two looks of one gate, whatever its interval says.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the gates say now.
+pub struct Verified {
+    /// What each gate has seen, to be kept in the status.
+    pub gates: Vec<GateState>,
+    /// The verdict over all of them.
+    pub verdict: Verdict,
+    /// When the next look is due.
+    pub again: Duration,
+}
+
+/// Asks every gate whose time has come, side by side, and judges; `None` where nothing is to be judged: no
+/// gates, no release on trial, or its objects are not all applied and healthy.
+pub async fn gates(scope: &Scope<'_>, memory: &Memory, assessed: &Assessed) -> Option<Verified> {
+    let verify = scope.app.spec.verify.as_ref()?;
+    let status = memory.status.clone().unwrap_or_default();
+    let chosen = &assessed.outcome.begun.chosen;
+    let healthy = matches!(assessed.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    if !(assessed.complete && healthy && chosen.on_trial(&status)) {
+        return None;
+    }
+    let now = Timestamp::now();
+    let pointer = chosen.pointer(&status);
+    let healthy_since = pointer.and_then(|at| at.healthy_since.as_ref()).map_or(now, |time| time.0);
+    let before = pointer.map_or(&[][..], |pointer| &pointer.gates);
+    let asked = verify.gates.iter().map(|gate| async {
+        let seen = before.iter().find(|state| state.name == gate.name);
+        match seen {
+            Some(seen) if since(seen.last_look.0, now) < interval(gate) => seen.clone(),
+            _ => look(gate, seen, &ask(scope, gate).await, Time(Timestamp::now())),
+        }
+    });
+    let gates = futures::future::join_all(asked).await;
+    let elapsed = since(healthy_since, now);
+    let verdict = judge(verify, &gates, elapsed);
+    let due = verify.gates.iter().zip(&gates);
+    let due = due.map(|(gate, state)| interval(gate).saturating_sub(since(state.last_look.0, now)));
+    let end = verify.period.get().saturating_sub(elapsed);
+    let end = (!end.is_zero()).then_some(end);
+    let again = due.chain(end).min().unwrap_or(MIN_INTERVAL).max(Duration::from_millis(100));
+    Some(Verified { gates, verdict, again })
+}
+
+fn interval(gate: &Gate) -> Duration {
+    gate.threshold.interval.get().max(MIN_INTERVAL)
+}
+
+fn since(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}
+
+async fn ask(scope: &Scope<'_>, gate: &Gate) -> Sample {
+    let endpoint = match endpoint(scope, gate).await {
+        Ok(endpoint) => endpoint,
+        Err(problem) => return Sample::NoData(problem),
+    };
+    let query = gate.threshold.query.replace("$namespace", scope.destination());
+    let started = tokio::time::Instant::now();
+    let sample = scope.ctx.prometheus.query(&endpoint, &query).await;
+    let result = if matches!(sample, Sample::Value(_)) { "value" } else { "no-data" };
+    let seconds = scope.ctx.metrics.query_seconds.with_label_values(&[result]);
+    seconds.observe(started.elapsed().as_secs_f64());
+    sample
+}
+
+async fn endpoint(scope: &Scope<'_>, gate: &Gate) -> Result<Endpoint, String> {
+    let Some(server) = &gate.prometheus else {
+        let address = scope.ctx.config.prometheus_address.clone().ok_or_else(|| {
+            format!(
+                "gate {}: no Prometheus is known; set `prometheus.address`, or start Windlass with \
+                 --prometheus-address",
+                gate.name
+            )
+        })?;
+        return Ok(Endpoint { address, authorization: None });
+    };
+    let authorization = match &server.secret_ref {
+        Some(secret) => Some(authorization(scope, gate, secret).await?),
+        None => None,
+    };
+    Ok(Endpoint { address: server.address.clone(), authorization })
+}
+
+async fn authorization(
+    scope: &Scope<'_>,
+    gate: &Gate,
+    secret: &LocalReference,
+) -> Result<HeaderValue, String> {
+    let what = format!("gate {}", gate.name);
+    let credentials = secret_credentials(scope, &what, secret).await.map_err(|failure| failure.message)?;
+    header(&credentials).ok_or_else(|| format!("{what}: Secret {} cannot be sent as a header", secret.name))
+}
+
+fn header(credentials: &Credentials) -> Option<HeaderValue> {
+    use base64::Engine as _;
+    let text = match credentials {
+        Credentials::Anonymous => return None,
+        Credentials::Basic { username, password } => {
+            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+            format!("Basic {pair}")
+        }
+        Credentials::Bearer { token } => format!("Bearer {token}"),
+    };
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
