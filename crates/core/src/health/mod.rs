@@ -10,6 +10,7 @@ mod autoscaling;
 mod batch;
 mod body;
 pub mod cause;
+pub mod check;
 mod cluster;
 mod gateway;
 mod generic;
@@ -79,14 +80,10 @@ pub fn assess(body: &Value) -> Health {
     if !has_body_rule(group, kind) {
         return Health::healthy();
     }
-    let (generation, observed) = (body.int("/metadata/generation"), body.int("/status/observedGeneration"));
-    if let (Some(generation), Some(observed)) = (generation, observed)
-        && observed < generation
-    {
-        return Health::progressing(format!(
-            "its controller has not seen the latest change (generation {generation}, observed {observed})"
-        ));
+    if let Some(health) = not_observed(body) {
+        return health;
     }
+    let generation = body.int("/metadata/generation");
     for condition in body.conditions("/status").filter(|condition| !condition.is_stale(generation)) {
         match (condition.kind, condition.truth) {
             ("Stalled", Truth::True) => return Health::degraded(condition.cause()),
@@ -98,6 +95,16 @@ pub fn assess(body: &Value) -> Health {
         Some(rule) => rule(body),
         None => generic::assess(body),
     }
+}
+
+/// `status.observedGeneration` is behind.
+fn not_observed(body: Body) -> Option<Health> {
+    let (generation, observed) = (body.int("/metadata/generation")?, body.int("/status/observedGeneration")?);
+    (observed < generation).then(|| {
+        Health::progressing(format!(
+            "its controller has not seen the latest change (generation {generation}, observed {observed})"
+        ))
+    })
 }
 
 /// Whether the health of a kind needs its body. The others, such as ConfigMaps, Secrets and roles, are

@@ -5,6 +5,7 @@ mod aggregate;
 mod autoscaling;
 mod batch;
 mod cause;
+mod check;
 mod cluster;
 mod gateway;
 mod generic;
