@@ -1,5 +1,5 @@
-//! `windlass health -f FILE`: the health of the objects in a file, by the rules that the controller uses
-//! and without a cluster. What `kubectl get -o yaml` wrote is such a file.
+//! `windlass health -f FILE`: the health of the objects in a file, by the rules that the controller uses, those
+//! of an Application's own checks included, and without a cluster. What `kubectl get -o yaml` wrote is such a file.
 
 #[cfg(test)]
 mod tests;
@@ -11,12 +11,14 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::api::HealthStatus;
-use windlass_core::health::assess;
+use windlass_core::api::{HealthCheck, HealthStatus};
+use windlass_core::health::{Health, assess};
 use windlass_core::object::Gvk;
 use windlass_core::yaml;
 
+use super::offline;
 use super::output::{Exit, Output, Table};
+use crate::worker::{self, CheckRequest, Request, Response};
 
 /// More than any file of objects that fits into memory several times over.
 const MAX_BYTES: u64 = 256 << 20;
@@ -34,12 +36,22 @@ struct Row<'a> {
 }
 
 /// Judges each object in `file` (`-` is standard input) and writes the result to `out`, in the order of the
-/// file. Lists are taken apart. [`Exit::Ok`] when every object is Healthy or Suspended, else
+/// file. Lists are taken apart. The health checks of the Application in `application` come before the built-in
+/// rules. [`Exit::Ok`] when every object is Healthy or Suspended, else
 /// [`Exit::Differs`].
 ///
 /// # Errors
 /// The file cannot be read, is no YAML or JSON, or has nothing in it; or `out` cannot be written.
-pub fn run(file: &Path, output: Output, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub fn run(
+    file: &Path,
+    application: Option<&Path>,
+    output: Output,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let checks = match application {
+        Some(path) => offline::load(path, None)?.spec.health.checks,
+        None => Vec::new(),
+    };
     let (name, text) = if file == Path::new("-") {
         ("standard input".to_owned(), read(io::stdin().lock()))
     } else {
@@ -48,7 +60,7 @@ pub fn run(file: &Path, output: Output, out: &mut dyn Write) -> anyhow::Result<E
     let text = text.with_context(|| format!("cannot read {name}"))?;
     let documents = yaml::load(&name, &text)?;
     ensure!(!documents.is_empty(), "{name} has no objects in it");
-    report(documents.into_iter().map(|document| document.value), output, out)
+    report(documents.into_iter().map(|document| document.value), &checks, output, out)
 }
 
 fn read(from: impl Read) -> anyhow::Result<Vec<u8>> {
@@ -58,10 +70,15 @@ fn read(from: impl Read) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn report(values: impl Iterator<Item = Value>, output: Output, out: &mut dyn Write) -> anyhow::Result<Exit> {
+fn report(
+    values: impl Iterator<Item = Value>,
+    checks: &[HealthCheck],
+    output: Output,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
     let mut objects = Vec::new();
     values.for_each(|value| flatten(value, &mut objects));
-    let rows: Vec<Row> = objects.iter().map(row).collect();
+    let rows: Vec<Row> = objects.iter().map(|body| row(body, checks)).collect();
     match output {
         Output::Table => table(&rows).write(out)?,
         Output::Json => {
@@ -100,9 +117,13 @@ fn flatten(mut value: Value, objects: &mut Vec<Value>) {
     }
 }
 
-fn row(body: &Value) -> Row<'_> {
+fn row<'a>(body: &'a Value, checks: &[HealthCheck]) -> Row<'a> {
     let text = |path| body.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    let health = assess(body);
+    let gvk = Gvk::new(text("/apiVersion"), text("/kind"));
+    let health = match checks.iter().find(|check| check.fits(&gvk.group, &gvk.kind)) {
+        Some(check) => checked(check, body),
+        None => assess(body),
+    };
     Row {
         api_version: text("/apiVersion"),
         kind: text("/kind"),
@@ -110,6 +131,20 @@ fn row(body: &Value) -> Row<'_> {
         name: text("/metadata/name"),
         status: health.status,
         message: health.message,
+    }
+}
+
+fn checked(check: &HealthCheck, body: &Value) -> Health {
+    let request = CheckRequest { expression: check.cel.clone(), objects: vec![body.clone()] };
+    let health = match worker::handle(Request::Check(request)) {
+        Response::Checked(all) => all.into_iter().next(),
+        _ => None,
+    };
+    let error = |error| format!("its health check is wrong: {error}");
+    match health {
+        Some(Ok(health)) => health,
+        Some(Err(message)) => Health { status: HealthStatus::Unknown, message: error(message) },
+        None => Health { status: HealthStatus::Unknown, message: error("it gave no answer".into()) },
     }
 }
 

@@ -76,6 +76,9 @@ struct Health {
     /// YAML or JSON, for example of `kubectl get -o yaml`; `-` is standard input
     #[arg(short, long)]
     file: PathBuf,
+    /// File with an Application whose health checks count
+    #[arg(long)]
+    application: Option<PathBuf>,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -93,9 +96,9 @@ impl Command {
             Self::Controller(command) => command.run(),
             Self::Install(command) => command.run(),
             Self::Crds => crds::run(),
-            Self::Health(Health { file, output }) => {
+            Self::Health(Health { file, application, output }) => {
                 let mut report = Vec::new();
-                let exit = health::run(&file, output, &mut report)?;
+                let exit = health::run(&file, application.as_deref(), output, &mut report)?;
                 text::print(&String::from_utf8(report)?)?;
                 Ok(exit)
             }

@@ -43,6 +43,8 @@ impl GroupKind {
 pub trait Observer: Send + Sync + 'static {
     /// The watch starts over: everything that exists is shown again, then [`Self::synced`].
     fn restarted(&self, kind: &GroupKind);
+    /// The body of an object as it is now, of a kind whose bodies are kept; [`Self::seen`] follows.
+    fn body(&self, id: &ObjectId, resource_version: u64, body: Value);
     /// An object as it is now.
     fn seen(&self, id: ObjectId, meta: ObjectMeta, health: Health);
     /// An object left the selection: deleted, or without our label.
@@ -56,22 +58,34 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// Watches one kind in one version until it is dropped, or until the API server serves that version no more.
+/// With `bodies` the observer gets the whole objects too.
 ///
 /// With `--watch-namespace` the watch still spans the cluster, because objects may go to any namespace.
-pub async fn run(client: Client, resource: ApiResource, cluster: Cluster, observer: Arc<dyn Observer>) {
+pub async fn run(
+    client: Client,
+    resource: ApiResource,
+    cluster: Cluster,
+    observer: Arc<dyn Observer>,
+    bodies: bool,
+) {
     let kind = GroupKind { group: resource.group.clone(), kind: resource.kind.clone() };
-    if has_body_rule(&kind.group, &kind.kind) {
+    let types = (resource.api_version.clone(), resource.kind.clone());
+    if bodies || has_body_rule(&kind.group, &kind.kind) {
         let api = Api::<DynamicObject>::all_with(client, &resource);
-        let types = (resource.api_version.clone(), resource.kind.clone());
-        drive(api, &kind, cluster, observer, move |object| {
+        let keeper = observer.clone();
+        drive(api, &kind, cluster, observer, move |id, object| {
             let meta = std::mem::take(&mut object.metadata);
-            let health = object_health(&types, &meta, std::mem::take(&mut object.data));
+            let body = whole(&types, &meta, std::mem::take(&mut object.data));
+            let health = assess(&body);
+            if bodies {
+                keeper.body(id, version(&meta), body);
+            }
             (meta, health)
         })
         .await;
     } else {
         let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &resource);
-        drive(api, &kind, cluster, observer, |object| {
+        drive(api, &kind, cluster, observer, |_, object| {
             let meta = std::mem::take(&mut object.metadata);
             let health = existence(&meta);
             (meta, health)
@@ -85,7 +99,8 @@ pub fn health_of(object: &mut DynamicObject) -> Health {
     let types = object.types.clone().unwrap_or_default();
     let group = types.api_version.rsplit_once('/').map_or("", |(group, _)| group);
     if has_body_rule(group, &types.kind) {
-        object_health(&(types.api_version, types.kind), &object.metadata, std::mem::take(&mut object.data))
+        let types = (types.api_version, types.kind);
+        assess(&whole(&types, &object.metadata, std::mem::take(&mut object.data)))
     } else {
         existence(&object.metadata)
     }
@@ -99,15 +114,19 @@ fn existence(meta: &ObjectMeta) -> Health {
     }
 }
 
-fn object_health((api_version, kind): &(String, String), meta: &ObjectMeta, mut body: Value) -> Health {
+/// An object as one value. What is secret in it stays out: nothing judges it by that.
+fn whole((api_version, kind): &(String, String), meta: &ObjectMeta, mut body: Value) -> Value {
     let short = ObjectMeta { managed_fields: None, ..meta.clone() };
     if let Some(map) = body.as_object_mut() {
+        if kind == "Secret" && api_version == "v1" {
+            map.remove("data");
+        }
         map.insert("apiVersion".into(), api_version.as_str().into());
         map.insert("kind".into(), kind.as_str().into());
         // Metadata that was just parsed can be written again.
         map.insert("metadata".into(), serde_json::to_value(short).unwrap_or_default());
     }
-    assess(&body)
+    body
 }
 
 async fn drive<K>(
@@ -115,7 +134,7 @@ async fn drive<K>(
     kind: &GroupKind,
     cluster: Cluster,
     observer: Arc<dyn Observer>,
-    mut split: impl FnMut(&mut K) -> (ObjectMeta, Health),
+    mut split: impl FnMut(&ObjectId, &mut K) -> (ObjectMeta, Health),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -133,7 +152,7 @@ async fn drive<K>(
             Ok(Some(Event::Init)) => observer.restarted(kind),
             Ok(Some(Event::InitApply(mut object) | Event::Apply(mut object))) => {
                 let id = id(&object);
-                let (meta, health) = split(&mut object);
+                let (meta, health) = split(&id, &mut object);
                 observer.seen(id, meta, health);
             }
             Ok(Some(Event::Delete(object))) => {

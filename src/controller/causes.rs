@@ -104,6 +104,12 @@ impl Causes {
         look.cause.clone()
     }
 
+    /// Whether a workload that was applied as `desired` was looked at.
+    pub fn is_known(&self, id: &ObjectId, desired: Option<&Digest>) -> bool {
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.get(id).is_some_and(|look| look.done > 0 && look.unhealthy.desired.as_ref() == desired)
+    }
+
     /// Looks at workloads when their time has come, for ever.
     pub async fn run(&self, ctx: &Context) {
         let due = futures::stream::unfold((), |()| async { Some((self.next().await, ())) });

@@ -32,6 +32,8 @@ struct Running {
     task: JoinHandle<()>,
     /// The API server served the kind when it was looked for last.
     served: Arc<AtomicBool>,
+    /// Whether it shows whole objects.
+    bodies: bool,
 }
 
 impl Watches {
@@ -41,18 +43,24 @@ impl Watches {
     }
 
     /// Starts the watches of `kinds` that do not run yet and gives the kinds that can be watched: those
-    /// that the API server serves.
-    pub fn ensure(&self, kinds: HashSet<GroupKind>) -> HashSet<GroupKind> {
+    /// that the API server serves. Of kinds for which `bodies` holds whole objects are wanted.
+    pub fn ensure(
+        &self,
+        kinds: HashSet<GroupKind>,
+        bodies: impl Fn(&GroupKind) -> bool,
+    ) -> HashSet<GroupKind> {
         let served = self.catalog.served();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watched = HashSet::new();
         for kind in kinds {
-            let runs = running.get(&kind).is_some_and(|known| known.served.load(Ordering::Relaxed));
-            if !runs {
+            let known = running.get(&kind);
+            let bodies = bodies(&kind) || known.is_some_and(|known| known.bodies);
+            let runs = known.is_some_and(|known| known.served.load(Ordering::Relaxed));
+            if !runs || known.is_some_and(|known| known.bodies != bodies) {
                 let Some((resource, _)) = served.any_version(&kind.group, &kind.kind) else { continue };
                 let known = Arc::new(AtomicBool::new(true));
-                let task = tokio::spawn(self.follow(kind.clone(), resource.clone(), known.clone()));
-                let before = running.insert(kind.clone(), Running { task, served: known });
+                let task = tokio::spawn(self.follow(kind.clone(), resource.clone(), known.clone(), bodies));
+                let before = running.insert(kind.clone(), Running { task, served: known, bodies });
                 if let Some(before) = before {
                     before.task.abort();
                 }
@@ -69,12 +77,13 @@ impl Watches {
         kind: GroupKind,
         mut resource: ApiResource,
         served: Arc<AtomicBool>,
+        bodies: bool,
     ) -> impl Future<Output = ()> + use<> {
         let (client, cluster) = (self.client.clone(), self.cluster.clone());
         let (world, catalog) = (self.world.clone(), self.catalog.clone());
         async move {
             loop {
-                watch::run(client.clone(), resource.clone(), cluster.clone(), world.clone()).await;
+                watch::run(client.clone(), resource.clone(), cluster.clone(), world.clone(), bodies).await;
                 let mut pause = PAUSE;
                 let next = loop {
                     match catalog.refresh().await {

@@ -12,6 +12,7 @@
 //! A [`Kind::Fetch`] worker has the network and writes mirrors; a [`Kind::Render`] worker has no network and
 //! reads mirrors. Neither starts a program. Offline commands call [`handle`] in their own process.
 
+mod check;
 mod error;
 mod frame;
 mod lane;
@@ -27,11 +28,13 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use windlass_core::health::Health;
 
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
 use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
 
+pub use check::CheckRequest;
 pub use error::WorkerError;
 pub use pool::{Pool, PoolConfig};
 #[doc(hidden)]
@@ -70,6 +73,8 @@ pub enum Request {
     PathIds(PathIdsRequest),
     /// The objects of an Application's sources.
     Render(RenderRequest),
+    /// What a user's health check says of objects.
+    Check(CheckRequest),
     /// Tries the sandbox itself; for tests.
     #[doc(hidden)]
     Probe(ProbeRequest),
@@ -80,7 +85,7 @@ impl Request {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Resolve(_) | Self::Restore(_) => Kind::Fetch,
-            Self::PathIds(_) | Self::Render(_) => Kind::Render,
+            Self::PathIds(_) | Self::Render(_) | Self::Check(_) => Kind::Render,
             Self::Probe(request) => request.kind,
         }
     }
@@ -98,6 +103,8 @@ pub enum Response {
     PathIds(Result<Vec<Option<String>>, Failure>),
     /// The objects.
     Rendered(Result<Rendered, Failure>),
+    /// One entry for each object, in the order asked for: its health, or what is wrong with the check.
+    Checked(Vec<Result<Health, String>>),
     /// What a probe found: what it could do, or why it could not.
     #[doc(hidden)]
     Probed(Result<String, String>),
@@ -111,6 +118,7 @@ pub fn handle(request: Request) -> Response {
         Request::Restore(request) => Response::Restored(crate::source::git::restore(&request)),
         Request::PathIds(request) => Response::PathIds(crate::source::git::path_ids(&request)),
         Request::Render(request) => Response::Rendered(crate::render::render(&request)),
+        Request::Check(request) => Response::Checked(check::check(request)),
         Request::Probe(_) => Response::Probed(Err("probes run in a worker only".into())),
     }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
+use windlass_core::health::Health;
 
 use super::frame::{self, REQUEST_LIMIT};
 use super::lane::Lane;
 use super::process::Process;
 use super::spawner::Spawner;
-use super::{Kind, Request, Response, Sandbox, WorkerError, sandbox};
+use super::{CheckRequest, Kind, Request, Response, Sandbox, WorkerError, sandbox};
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
 use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
@@ -135,6 +136,25 @@ impl Pool {
         match self.call(Request::Render(request), deadline).await {
             Ok(Response::Rendered(rendered)) => rendered,
             other => Err(unexpected(other, Kind::Render, "render")),
+        }
+    }
+
+    /// What a user's health check says of each object, in their order.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where the worker, and not the check, failed.
+    pub async fn check(
+        &self,
+        request: CheckRequest,
+        deadline: Duration,
+    ) -> Result<Vec<Result<Health, String>>, WorkerError> {
+        let count = request.objects.len();
+        match self.call(Request::Check(request), deadline).await? {
+            Response::Checked(all) if all.len() == count => Ok(all),
+            _ => Err(WorkerError::Protocol {
+                kind: Kind::Render,
+                message: "it answers another question".into(),
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ mod fence;
 mod gates;
 mod handover;
 mod harness;
+mod health_checks;
 mod ignore;
 mod immutable;
 mod kinds;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         apiserver::tests(),
         fence::tests(),
         causes::tests(),
+        health_checks::tests(),
         store::tests(),
         crash::tests(),
         failures::tests(),

@@ -13,7 +13,7 @@ fn deployment(name: &str, ready: i64) -> Value {
 
 fn reported(values: Vec<Value>, output: Output) -> (Exit, String) {
     let mut out = Vec::new();
-    let exit = report(values.into_iter(), output, &mut out).unwrap();
+    let exit = report(values.into_iter(), &[], output, &mut out).unwrap();
     (exit, String::from_utf8(out).unwrap())
 }
 
@@ -93,7 +93,41 @@ fn what_is_no_object_is_not_well() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let error = run(&directory.path().join("absent.yaml"), Output::Table, &mut Vec::new()).unwrap_err();
+    let error = run(&directory.path().join("absent.yaml"), None, Output::Table, &mut Vec::new()).unwrap_err();
     let error = format!("{error:#}");
     assert!(error.contains("cannot read") && error.contains("absent.yaml"), "{error}");
+}
+
+#[test]
+fn checks_of_an_application_come_before_the_rules() {
+    let directory = tempfile::tempdir().unwrap();
+    let (objects, application) = (directory.path().join("objects.json"), directory.path().join("app.yaml"));
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "items": [deployment("web", 2), deployment("db", 1)]});
+    std::fs::write(&objects, list.to_string()).unwrap();
+    std::fs::write(
+        &application,
+        "apiVersion: windlass.dev/v1alpha1
+kind: Application
+metadata: {name: shop}
+spec:
+  sources: [{name: env, git: {url: 'https://git.example/env.git', branch: main}}]
+  health:
+    checks:
+    - {kind: Deployment, group: batch, cel: 'nonsense'}
+    - {kind: Deployment, cel: \"self.metadata.name == 'web' ? 'Degraded' : 'Healthy'\"}
+    - {kind: Deployment, cel: 'true'}
+",
+    )
+    .unwrap();
+    let mut out = Vec::new();
+    let exit = run(&objects, Some(&application), Output::Table, &mut out).unwrap();
+    assert_eq!(exit, Exit::Differs);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "KIND         NAMESPACE/NAME   STATUS     MESSAGE
+Deployment   shop/web         Degraded   the health check says Degraded
+Deployment   shop/db          Healthy
+"
+    );
 }

@@ -11,9 +11,9 @@ use windlass_core::health::{Health, aggregate};
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{in_sync, release_fields};
 
-use super::Scope;
 use super::apply::Outcome;
 use super::moving::Waiting;
+use super::{Scope, checks};
 use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
 use crate::controller::view::ObjectView;
@@ -47,7 +47,7 @@ pub struct Assessed {
 /// Judges sync and health of a release from what is known of the cluster.
 pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let (mut objects, fields) = objects(scope, &outcome);
-    let cause = explain(scope, &outcome, &mut objects);
+    let cause = explain(scope, memory, &outcome, &mut objects);
     let failure = first_failure(&outcome);
     let in_sync = objects.iter().all(|object| object.in_sync);
     let chosen = &outcome.begun.chosen;
@@ -67,6 +67,8 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     };
     // A fight does not say that anything differs at the moment.
     let failure = failure.or_else(|| memory.contended.clone());
+    let wrong = || outcome.begun.chosen.release.as_ref().and_then(|release| checks::failure(scope, release));
+    let failure = failure.or_else(wrong);
     let (status, message) = aggregate(objects.iter().map(|object| (&object.id, &object.health)));
     let mut health = HealthState { status, message: bounded_message(&message) };
     if outcome.begun.chosen.release.is_none() {
@@ -105,7 +107,12 @@ fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
 
 /// Adds to the health of each object why it is so, as far as that is known, and gives the worst cause. Pods of
 /// workloads that are not healthy are looked at from now on.
-fn explain(scope: &Scope<'_>, outcome: &Outcome, objects: &mut [ObjectView]) -> Option<Cause> {
+fn explain(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    outcome: &Outcome,
+    objects: &mut [ObjectView],
+) -> Option<Cause> {
     let mut worst: Option<(HealthStatus, Cause)> = None;
     let mut unhealthy = Vec::new();
     for object in objects {
@@ -114,12 +121,18 @@ fn explain(scope: &Scope<'_>, outcome: &Outcome, objects: &mut [ObjectView]) -> 
             continue;
         }
         let cause = if runs_pods(&object.id.group, &object.id.kind) {
-            unhealthy.push(Unhealthy {
-                id: object.id.clone(),
-                version: scope.ctx.world.observed(&object.id).map_or(0, |observed| observed.resource_version),
-                desired: scope.ctx.world.applied(&object.id).map(|applied| applied.digest),
-            });
-            scope.ctx.causes.of(&object.id, unhealthy.last().and_then(|one| one.desired.as_ref()))
+            let desired = scope.ctx.world.applied(&object.id).map(|applied| applied.digest);
+            let version =
+                scope.ctx.world.observed(&object.id).map_or(0, |observed| observed.resource_version);
+            let causes = &scope.ctx.causes;
+            let cause = causes.of(&object.id, desired.as_ref());
+            if !causes.is_known(&object.id, desired.as_ref())
+                && let Some(health) = told_before(memory, outcome, object)
+            {
+                object.health = health;
+            }
+            unhealthy.push(Unhealthy { id: object.id.clone(), version, desired });
+            cause
         } else {
             Cause::of_kind(&object.id, &object.health)
         };
@@ -130,6 +143,22 @@ fn explain(scope: &Scope<'_>, outcome: &Outcome, objects: &mut [ObjectView]) -> 
     }
     scope.ctx.causes.watch(scope.key, unhealthy);
     worst.map(|(_, cause)| cause)
+}
+
+/// What the controller before this one told of an object of the same release, if nothing speaks against it:
+/// until its pods were looked at again the status stays as it is.
+fn told_before(memory: &Memory, outcome: &Outcome, object: &ObjectView) -> Option<Health> {
+    let status = memory.status.as_ref().filter(|_| memory.status_written.is_none())?;
+    let told = status.next.as_ref().or(status.stable.as_ref())?;
+    let release =
+        outcome.begun.chosen.release.as_ref().filter(|release| release.digest().as_str() == told.digest)?;
+    let id = release.ids().iter().find(|id| **id == object.id)?;
+    let before = status.resources.unhealthy.iter().find(|one| {
+        (&one.group, &one.kind, &one.namespace, &one.name) == (&id.group, &id.kind, &id.namespace, &id.name)
+    })?;
+    let said = object.health.message.split("; ").next().unwrap_or_default();
+    let continues = before.message.starts_with(&format!("{said}: "));
+    continues.then(|| Health { status: before.status, message: before.message.clone() })
 }
 
 fn first_failure(outcome: &Outcome) -> Option<Failure> {

@@ -8,6 +8,7 @@ pub mod admit;
 mod apply;
 mod assess;
 mod begin;
+mod checks;
 mod conditions;
 mod contend;
 mod delete;
@@ -111,6 +112,7 @@ pub async fn reconcile(
     if let Some(again) = renaming::take(&scope, memory, &admitted).await {
         return Ok(Some(again));
     }
+    checks::judge(&scope, memory.current.as_deref()).await;
     let chosen = select::release(&scope, memory, admitted);
     let planned = plan::actions(&scope, memory, chosen).await;
     let planned = preflight::check(&scope, memory, planned).await;
@@ -121,6 +123,7 @@ pub async fn reconcile(
         return Ok(Some(again));
     }
     apply::settled(&scope, &applied.done).await;
+    checks::judge(&scope, applied.begun.chosen.release.as_deref()).await;
     let assessed = assess::judge(&scope, memory, applied);
     let proved = prove::release(&scope, memory, assessed).await;
     let proved = write_back::rollback(&scope, memory, proved).await;

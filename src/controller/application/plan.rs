@@ -104,7 +104,9 @@ pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
 /// Has every kind of the release and the inventory watched and known.
 async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Result<(), Failure> {
     let kinds: HashSet<_> = release.ids().iter().chain(&memory.inventory).map(GroupKind::of).collect();
-    let watched = scope.ctx.watches.ensure(kinds);
+    let checks = &scope.app.spec.health.checks;
+    let checked = |kind: &GroupKind| checks.iter().any(|check| check.fits(&kind.group, &kind.kind));
+    let watched = scope.ctx.watches.ensure(kinds, checked);
     let synced = scope.ctx.world.wait_synced(&watched);
     tokio::time::timeout(WATCH_DEADLINE, synced).await.map_err(|_| {
         Failure::transient(

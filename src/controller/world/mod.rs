@@ -1,10 +1,13 @@
 //! What is known of the cluster: live objects as last seen, what was applied to them, and which Application
 //! claims them. Plain state behind one lock; no reads, no writes, no clock.
 
+mod checked;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::core::ObjectMeta;
+use serde_json::Value;
 use windlass_core::api::AppKey;
 use windlass_core::fields::{ManagerNames, Managers};
 use windlass_core::health::Health;
@@ -14,6 +17,8 @@ use windlass_core::release::wave;
 
 use super::queue::{Queue, Trigger};
 use crate::cluster::watch::{GroupKind, Observer, version};
+
+pub use checked::Verdict;
 
 /// What is known of the cluster.
 pub struct World {
@@ -36,6 +41,9 @@ struct State {
     /// What each Application got from one whose place it takes, until that is stored as its own.
     inherited: HashMap<AppKey, BTreeSet<ObjectId>>,
     relisting: HashMap<GroupKind, HashSet<ObjectId>>,
+    /// Whole objects, and their versions, of kinds for which there are health checks.
+    bodies: HashMap<ObjectId, (u64, Arc<Value>)>,
+    verdicts: HashMap<ObjectId, Verdict>,
 }
 
 impl World {
@@ -64,7 +72,7 @@ impl World {
 
     /// The object as last seen.
     pub fn observed(&self, id: &ObjectId) -> Option<Observed> {
-        self.with(|state| state.observed.get(id).cloned())
+        self.with(|state| state.judged(id))
     }
 
     /// What was applied last.
@@ -90,6 +98,8 @@ impl World {
         self.with(|state| {
             state.applied.remove(id);
             state.observed.remove(id);
+            state.bodies.remove(id);
+            state.verdicts.remove(id);
         });
     }
 
@@ -230,7 +240,11 @@ impl World {
         self.synced.send_modify(|synced| {
             synced.remove(kind);
         });
-        self.with(|state| state.observed.retain(|id, _| GroupKind::of(id) != *kind));
+        self.with(|state| {
+            state.observed.retain(|id, _| GroupKind::of(id) != *kind);
+            state.bodies.retain(|id, _| GroupKind::of(id) != *kind);
+            state.verdicts.retain(|id, _| GroupKind::of(id) != *kind);
+        });
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -268,6 +282,8 @@ impl State {
             return None;
         }
         let gone = self.observed.remove(id);
+        self.bodies.remove(id);
+        self.verdicts.remove(id);
         if self.claims.contains_key(id) {
             self.left.insert(id.clone(), version);
         }
@@ -276,6 +292,18 @@ impl State {
 }
 
 impl Observer for World {
+    fn body(&self, id: &ObjectId, resource_version: u64, body: Value) {
+        let key = self.with(|state| {
+            let kept = (resource_version, Arc::new(body));
+            let before = state.bodies.insert(id.clone(), kept);
+            let news = before.is_none_or(|(before, _)| before != resource_version);
+            news.then(|| state.owner(id, state.observed.get(id))).flatten()
+        });
+        if let Some(key) = key {
+            self.queue.trigger(key, Trigger::Event);
+        }
+    }
+
     fn restarted(&self, kind: &GroupKind) {
         self.with(|state| state.relisting.insert(kind.clone(), HashSet::new()));
     }
@@ -319,6 +347,8 @@ impl Observer for World {
             // Only forgotten, not noted as left: one that was created after the list was made shows up next.
             let forgotten = |id| {
                 let observed = state.observed.remove(&id);
+                state.bodies.remove(&id);
+                state.verdicts.remove(&id);
                 state.owner(&id, observed.as_ref())
             };
             missing.into_iter().filter_map(forgotten).collect()

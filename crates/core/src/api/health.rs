@@ -40,3 +40,21 @@ pub struct HealthCheck {
     #[schemars(length(min = 1, max = 2048))]
     pub cel: String,
 }
+
+impl HealthCheck {
+    /// Whether the rule is for objects of this kind.
+    pub fn fits(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.group.as_deref().is_none_or(|own| own == group)
+    }
+}
+
+/// `Certificate.cert-manager.io`
+impl std::fmt::Display for HealthCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.kind)?;
+        match self.group.as_deref() {
+            Some(group) if !group.is_empty() => write!(f, ".{group}"),
+            _ => Ok(()),
+        }
+    }
+}

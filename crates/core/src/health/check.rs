@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::body::{Body, clipped};
 use super::{Health, being_deleted, not_observed};
-use crate::api::{HealthCheck, HealthStatus};
+use crate::api::HealthStatus;
 
 /// Longest expression in bytes, as the schema has it too.
 pub const MAX_EXPRESSION: usize = 2048;
@@ -44,13 +44,6 @@ pub enum CheckError {
 
 /// An expression that was read.
 pub struct Check(cel::IdedExpr);
-
-impl HealthCheck {
-    /// Whether the rule is for objects of this kind.
-    pub fn fits(&self, group: &str, kind: &str) -> bool {
-        self.kind == kind && self.group.as_deref().is_none_or(|own| own == group)
-    }
-}
 
 impl Check {
     /// Reads an expression.

@@ -21,6 +21,7 @@ mod storage;
 mod tests;
 mod workloads;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::{HealthStatus, bounded_message};
@@ -29,7 +30,7 @@ use body::{Body, Truth};
 pub use aggregate::aggregate;
 
 /// Health of one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// The state.
     pub status: HealthStatus,
