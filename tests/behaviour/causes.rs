@@ -183,7 +183,8 @@ fn a_fix_is_not_blamed() {
     scene.repository.commit(&[("shop/app.yaml", Some(&fixed))]);
     scene.refresh("shop");
     // The new pods take a while, and nothing says that they crash.
-    told(&scene, "shop", HealthStatus::Progressing, &["waiting for rollout"]);
+    let message = told(&scene, "shop", HealthStatus::Progressing, &["0 of 2 pods ready"]);
+    assert!(!message.contains("CrashLoopBackOff"), "{message}");
     told(&scene, "shop", HealthStatus::Healthy, &[]);
 }
 
