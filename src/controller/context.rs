@@ -18,6 +18,7 @@ use super::application::leave;
 use super::application::resolve::Subscription;
 use super::causes::Causes;
 use super::fleet::Fleet;
+use super::dependencies::Dependencies;
 use super::hearings::Hearings;
 use super::mirrors::Mirrors;
 use super::queue::Queue;
@@ -93,6 +94,8 @@ pub struct Context {
     pub prometheus: Prometheus,
     /// Runs renders.
     pub pool: Arc<Pool>,
+    /// Who waits for whom.
+    pub dependencies: Dependencies,
     /// Whom to look at next.
     pub queue: Arc<Queue>,
     /// What people may see.
@@ -301,6 +304,10 @@ pub struct Memory {
     pub failed: Option<FailedRender>,
     /// The release that the API server refused, if it did.
     pub refused: Option<Refused>,
+    /// Since when it waits for what only just began.
+    pub waits_since: Option<tokio::time::Instant>,
+    /// Those who depend on it were told that it is being deleted.
+    pub parted: bool,
     /// The sources as subscribed.
     pub subscriptions: Vec<Subscription>,
     /// The status as last read or written.

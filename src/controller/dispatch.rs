@@ -44,6 +44,7 @@ impl Drop for Running {
             self.ctx.queue.after(self.key.clone(), Duration::from_secs(60));
         }
         self.ctx.queue.done(&self.key);
+        dependencies::ended(&self.ctx, &self.key);
     }
 }
 
@@ -84,6 +85,7 @@ pub fn forget(ctx: &Context, key: &AppKey, memory: &mut Memory) {
     ctx.world.want(key, std::iter::empty());
     ctx.hearings.forget(key);
     ctx.world.unclaim_all(key);
+    ctx.dependencies.forget(key);
     ctx.causes.watch(key, Vec::new());
     ctx.views.remove(key);
     // Where the finalizer was taken off by force, what is stored stays: the next one of this name, or one

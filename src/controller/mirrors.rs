@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rand::RngExt as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use windlass_core::api::AppKey;
 use windlass_core::object::Digest;
@@ -25,6 +25,9 @@ const RESOLVE_DEADLINE: Duration = Duration::from_secs(120);
 const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 /// The pause after the first look that fails is twice this, and doubles with each one more.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Looks at the same time at repositories that fail or were never seen: fewer than there are workers, so that
+/// servers that do not answer leave one to those that do.
+const DOUBTFUL: usize = 3;
 /// Longest pause between looks at a repository that fails.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
@@ -45,6 +48,7 @@ pub struct Tools {
 /// All mirrors in use.
 pub struct Mirrors {
     tools: Arc<Tools>,
+    doubtful: Arc<Semaphore>,
     mirrors: Mutex<HashMap<(String, Credentials), Weak<Mirror>>>,
 }
 
@@ -54,6 +58,7 @@ pub struct Mirror {
     credentials: Credentials,
     directory: PathBuf,
     tools: Arc<Tools>,
+    doubtful: Arc<Semaphore>,
     state: Mutex<State>,
     wake: Notify,
     looks: watch::Sender<u64>,
@@ -84,7 +89,8 @@ struct Reader {
 impl Mirrors {
     /// No mirror is used yet.
     pub fn new(tools: Tools) -> Self {
-        Self { tools: Arc::new(tools), mirrors: Mutex::default() }
+        let doubtful = Arc::new(Semaphore::new(DOUBTFUL));
+        Self { tools: Arc::new(tools), doubtful, mirrors: Mutex::default() }
     }
 
     /// The tools that mirrors work with.
@@ -105,6 +111,7 @@ impl Mirrors {
             credentials: credentials.clone(),
             directory: self.tools.directory.join(directory_name(url, credentials)),
             tools: self.tools.clone(),
+            doubtful: self.doubtful.clone(),
             state: Mutex::default(),
             wake: Notify::new(),
             looks: watch::Sender::new(0),
@@ -312,6 +319,8 @@ impl Mirror {
             references,
             renew: self.with(|state| std::mem::take(&mut state.damaged)),
         };
+        let doubtful = self.with(|state| state.failures > 0 || !state.results.values().any(Result::is_ok));
+        let _room = if doubtful { self.doubtful.acquire().await.ok() } else { None };
         let timer = self.tools.metrics.worker_seconds.with_label_values(&["resolve"]).start_timer();
         let response = self.tools.pool.resolve(request, RESOLVE_DEADLINE).await;
         timer.observe_duration();

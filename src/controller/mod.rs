@@ -6,6 +6,7 @@ pub mod causes;
 pub mod context;
 mod dispatch;
 mod fleet;
+pub mod dependencies;
 pub mod hearings;
 mod housekeeping;
 pub mod mirrors;

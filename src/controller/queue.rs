@@ -1,5 +1,6 @@
 //! The order in which Applications are reconciled: one reconcile at a time for each, people before
-//! events, events before timers, and first come first served within.
+//! events, events before timers, and first come first served within. Nobody waits for ever: who waited for
+//! too long comes first, and Applications whose reconciles take long never have all the room.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
@@ -9,6 +10,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use windlass_core::api::AppKey;
+
+/// Whoever waits longer than this comes before everybody who came later, whatever the triggers.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// An Application whose last reconcile took longer than this is slow.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// Why an Application is looked at; the order is the order of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +32,12 @@ const TRIGGERS: [Trigger; 3] = [Trigger::Person, Trigger::Event, Trigger::Timer]
 #[derive(Default)]
 struct State {
     ready: HashMap<Trigger, VecDeque<AppKey>>,
-    waiting: HashMap<AppKey, Trigger>,
-    running: HashSet<AppKey>,
+    /// By what they are triggered, and since when they wait.
+    waiting: HashMap<AppKey, (Trigger, Instant)>,
+    running: HashMap<AppKey, Instant>,
+    slow: HashSet<AppKey>,
+    /// Most slow ones at the same time.
+    slow_room: Option<usize>,
     again: HashMap<AppKey, Trigger>,
     timers: BinaryHeap<Reverse<(Instant, AppKey)>>,
     due: HashMap<AppKey, Instant>,
@@ -41,6 +51,13 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// A queue for so many reconciles at the same time, of which slow Applications get half.
+    pub fn new(concurrency: usize) -> Self {
+        let queue = Self::default();
+        queue.with(|state| state.slow_room = Some((concurrency / 2).max(1)));
+        queue
+    }
+
     /// Asks for a reconcile. One that is running is followed by another; one that waits moves ahead if this
     /// trigger is served earlier.
     pub fn trigger(&self, key: AppKey, trigger: Trigger) {
@@ -84,7 +101,12 @@ impl Queue {
     /// A reconcile ended.
     pub fn done(&self, key: &AppKey) {
         self.with(|state| {
-            state.running.remove(key);
+            let took = state.running.remove(key).map(|since| since.elapsed());
+            if took.is_some_and(|took| took > SLOW) {
+                state.slow.insert(key.clone());
+            } else {
+                state.slow.remove(key);
+            }
             if let Some(trigger) = state.again.remove(key) {
                 state.push(key.clone(), trigger);
             }
@@ -92,10 +114,16 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// Whether an Application waits for a reconcile or has one now.
+    pub fn is_pending(&self, key: &AppKey) -> bool {
+        self.with(|state| state.waiting.contains_key(key) || state.running.contains_key(key))
+    }
+
     /// Drops the timer of an Application that is gone.
     pub fn forget(&self, key: &AppKey) {
         self.with(|state| {
             state.due.remove(key);
+            state.slow.remove(key);
         });
     }
 
@@ -116,30 +144,46 @@ impl Queue {
 
 impl State {
     fn push(&mut self, key: AppKey, trigger: Trigger) {
-        if self.running.contains(&key) {
+        if self.running.contains_key(&key) {
             let again = self.again.entry(key).or_insert(trigger);
             *again = trigger.min(*again);
             return;
         }
-        match self.waiting.get(&key) {
-            Some(waiting) if *waiting <= trigger => return,
+        let since = match self.waiting.get(&key) {
+            Some((waiting, _)) if *waiting <= trigger => return,
             // The place in the slower line stays behind and is skipped when it comes up.
-            _ => self.waiting.insert(key.clone(), trigger),
+            Some((_, since)) => *since,
+            None => Instant::now(),
         };
+        self.waiting.insert(key.clone(), (trigger, since));
         self.ready.entry(trigger).or_default().push_back(key);
     }
 
     fn pop(&mut self) -> Option<(AppKey, Trigger)> {
-        for trigger in TRIGGERS {
-            while let Some(key) = self.ready.get_mut(&trigger).and_then(VecDeque::pop_front) {
-                if self.waiting.get(&key) == Some(&trigger) {
-                    self.waiting.remove(&key);
-                    self.running.insert(key.clone());
-                    return Some((key, trigger));
-                }
-            }
+        let firsts: Vec<_> = TRIGGERS.into_iter().filter_map(|trigger| self.first(trigger)).collect();
+        let impatient = firsts.iter().filter(|(_, _, since)| since.elapsed() > PATIENCE);
+        let (trigger, place, _) = *impatient.min_by_key(|(_, _, since)| *since).or_else(|| firsts.first())?;
+        let key = self.ready.get_mut(&trigger)?.remove(place)?;
+        self.waiting.remove(&key);
+        self.running.insert(key.clone(), Instant::now());
+        Some((key, trigger))
+    }
+
+    /// The first in a line for whom there is room: its place, and since when it waits.
+    fn first(&mut self, trigger: Trigger) -> Option<(Trigger, usize, Instant)> {
+        let Self { ready, waiting, running, slow, slow_room, .. } = self;
+        let line = ready.get_mut(&trigger)?;
+        let waits = |key: &AppKey| waiting.get(key).filter(|(waiting, _)| *waiting == trigger);
+        while line.front().is_some_and(|key| waits(key).is_none()) {
+            line.pop_front();
         }
-        None
+        let full = slow_room
+            .is_some_and(|room| slow.iter().filter(|key| running.contains_key(*key)).count() >= room);
+        let mut places = line.iter().enumerate();
+        places.find_map(|(place, key)| {
+            let (_, since) = waits(key)?;
+            (!full || !slow.contains(key)).then_some((trigger, place, *since))
+        })
     }
 
     fn expire(&mut self, now: Instant) {
@@ -193,6 +237,56 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_secs(1), queue.next()).await.is_err(), "one at a time");
         queue.done(&running);
         assert_eq!(next(&queue).await, "a Person");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_is_served_among_endless_events() {
+        let queue = Queue::default();
+        queue.trigger(key("patient"), Trigger::Timer);
+        queue.trigger(key("late"), Trigger::Timer);
+        let mut served = Vec::new();
+        for round in 0..20 {
+            // Two Applications somebody fights with, so that one of them is always waiting.
+            queue.trigger(key("fought"), Trigger::Event);
+            queue.trigger(key("asked"), Trigger::Person);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let (key, _) = queue.next().await;
+            queue.done(&key);
+            served.push((round, key.name));
+        }
+        let names: Vec<_> = served.iter().map(|(_, name)| name.as_str()).collect();
+        assert!(
+            names.contains(&"patient") && names.contains(&"late") && names.contains(&"fought"),
+            "{names:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_ones_never_have_all_the_room() {
+        let queue = Queue::new(4);
+        let slow: Vec<_> = (0..20).map(|i| key(&format!("slow{i}"))).collect();
+        for key in &slow {
+            queue.trigger(key.clone(), Trigger::Event);
+        }
+        // The first time nobody knows; then they are known.
+        for _ in 0..5 {
+            let mut running = Vec::new();
+            for _ in 0..4 {
+                running.push(queue.next().await.0);
+            }
+            tokio::time::advance(Duration::from_secs(30)).await;
+            running.iter().for_each(|key| queue.done(key));
+        }
+        for key in &slow {
+            queue.trigger(key.clone(), Trigger::Person);
+        }
+        let first = queue.next().await.0;
+        queue.next().await;
+        queue.trigger(key("healthy"), Trigger::Timer);
+        assert_eq!(queue.next().await.0.name, "healthy");
+        assert!(tokio::time::timeout(Duration::from_secs(1), queue.next()).await.is_err(), "two at a time");
+        queue.done(&first);
+        assert!(queue.next().await.0.name.starts_with("slow"), "it was quick this time, and there is room");
     }
 
     #[tokio::test(start_paused = true)]

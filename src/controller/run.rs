@@ -15,6 +15,7 @@ use super::causes::Causes;
 use super::context::{Apps, Config, Context};
 use super::dispatch::dispatch;
 use super::fleet::Fleet;
+use super::dependencies::Dependencies;
 use super::hearings::Hearings;
 use super::housekeeping;
 use super::mirrors::{Mirrors, Tools};
@@ -85,7 +86,7 @@ pub async fn run(
     let clients = client::connect(kube, &leadership)?;
     let instance = client::instance(&clients.requests, &config.install).await?;
     let metrics = Arc::new(Metrics::new()?);
-    let queue = Arc::new(Queue::default());
+    let queue = Arc::new(Queue::new(config.concurrency));
     let views = Arc::new(Views::default());
     let world = Arc::new(World::new(instance.clone(), queue.clone()));
     let pool = Arc::new(Pool::new(PoolConfig::new(config.cache_dir.clone())));
@@ -110,6 +111,7 @@ pub async fn run(
             clients.requests.clone(),
             Reporter { controller: "windlass".into(), instance: Some(identity.clone()) },
         ),
+        dependencies: Dependencies::new(queue.clone()),
         writes: Semaphore::new(WRITES),
         fleet: Fleet::new(metrics.rollback_paused.clone()),
         apps: Apps::default(),

@@ -7,10 +7,12 @@
 //! and answers with actions, and [`health`] judges what the actions led to. [`api`] is what users write.
 
 pub mod api;
+pub mod dependencies;
 pub mod fields;
 pub mod gate;
 pub mod health;
 pub mod object;
 pub mod plan;
 pub mod release;
+pub mod waiting;
 pub mod yaml;

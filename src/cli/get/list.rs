@@ -6,7 +6,7 @@ use super::super::connection::read;
 use super::super::output::Table;
 use super::super::text;
 use super::age;
-use super::waiting::condition;
+use super::condition;
 
 /// Columns that would grow without a bound are cut here; `-o wide` shows all.
 const MESSAGE: usize = 80;

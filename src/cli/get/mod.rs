@@ -4,7 +4,6 @@ mod list;
 mod show;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ use super::connection::{ConnectionArgs, read, type_meta};
 use super::output::Exit;
 use super::text::{self, Palette};
 
-pub(super) use waiting::{condition, waiting_for};
+pub(super) use windlass_core::waiting::{condition, waiting_for};
 
 /// Show Applications: what is applied, is it healthy, what is it waiting for.
 #[derive(Args, Debug)]

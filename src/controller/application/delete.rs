@@ -11,7 +11,8 @@ use windlass_core::object::ObjectId;
 use windlass_core::plan::prune_place;
 
 use super::apply::{find, prune_one, until_settled};
-use super::{Scope, back_off, conditions, moving, record, renaming};
+use super::dependencies::dependents;
+use super::{Scope, back_off, conditions, events, moving, record, renaming};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -27,6 +28,9 @@ pub async fn objects(scope: &Scope<'_>, memory: &mut Memory) -> Result<Option<Du
     let finalizers = scope.app.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|f| f == FINALIZER) {
         return Ok(None);
+    }
+    if !std::mem::replace(&mut memory.parted, true) {
+        events::depended_on(scope, &dependents(scope.ctx, scope.key)).await;
     }
     let result = match scope.app.spec.deletion_policy {
         DeletionPolicy::Prune => prune(scope, memory).await,

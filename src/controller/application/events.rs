@@ -2,7 +2,7 @@
 
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
-use windlass_core::api::{ApplicationStatus, bounded_message};
+use windlass_core::api::{AppKey, ApplicationStatus, bounded_message};
 use windlass_core::plan::Verb;
 
 use super::Scope;
@@ -60,9 +60,21 @@ pub async fn publish(
         return;
     };
     let (type_, reason, note) = event;
+    write(scope, type_, &reason, note).await;
+}
+
+/// Tells who depends on an Application that is being deleted.
+pub async fn depended_on(scope: &Scope<'_>, dependents: &[AppKey]) {
+    let Some((first, others)) = dependents.split_first() else { return };
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    let note = format!("it is being deleted, and {first}{more} depend on it: no new release of those begins");
+    write(scope, EventType::Warning, "DependedOn", note).await;
+}
+
+async fn write(scope: &Scope<'_>, type_: EventType, reason: &str, note: String) {
     tracing::info!(app = %scope.key, reason, "{note}");
-    let event =
-        Event { type_, reason, note: Some(bounded_message(&note)), action: "Sync".into(), secondary: None };
+    let (reason, note) = (reason.to_owned(), Some(bounded_message(&note)));
+    let event = Event { type_, reason, note, action: "Sync".into(), secondary: None };
     if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {
         tracing::warn!(app = %scope.key, %error, "an Event could not be written");
     }

@@ -12,6 +12,7 @@ mod checks;
 mod conditions;
 mod contend;
 mod delete;
+pub mod dependencies;
 mod events;
 mod history;
 pub mod leave;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION, Request};
 
+use self::dependencies::Gate;
 use super::context::{Context, Memory};
 use super::queue::Trigger;
 use crate::cluster::error::ClusterError;
@@ -113,6 +115,10 @@ pub async fn reconcile(
         return Ok(Some(again));
     }
     checks::judge(&scope, memory.current.as_deref()).await;
+    let admitted = match dependencies::gate(&scope, memory, admitted) {
+        Gate::Open(admitted) => admitted,
+        Gate::Moment(again) => return Ok(Some(again)),
+    };
     let chosen = select::release(&scope, memory, admitted);
     let planned = plan::actions(&scope, memory, chosen).await;
     let planned = preflight::check(&scope, memory, planned).await;
