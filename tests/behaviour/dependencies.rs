@@ -34,11 +34,8 @@ fn becomes(scene: &Scene, what: &str, name: &str, value: &str) {
 fn database(image: &str, pods: &str) -> String {
     let with = format!("{{labels: {{app: database{pods}}}}}");
     // Slow pods are marked by an annotation, failing ones by a label.
-    let with = if pods.starts_with(", annotations") {
-        format!("{{labels: {{app: database}}{pods}}}")
-    } else {
-        with
-    };
+    let with =
+        if pods.starts_with(", annotations") { format!("{{labels: {{app: database}}{pods}}}") } else { with };
     deployment("database", 1, image).replace("{labels: {app: database}}", &with)
 }
 
@@ -94,7 +91,8 @@ fn one_commit_for_both_goes_in_order() {
     until("dependent live", || {
         let value = live(&scene, "shop");
         let status = scene.get("deployment", "database").unwrap()["status"].clone();
-        let rolled = status["updatedReplicas"] == 1 && status["replicas"] == 1 && status["readyReplicas"] == 1;
+        let rolled =
+            status["updatedReplicas"] == 1 && status["replicas"] == 1 && status["readyReplicas"] == 1;
         assert!(value != "two" || rolled, "it began before its dependency was ready: {status}");
         if value == "two" { Ok(()) } else { Err(value) }
     });
@@ -150,7 +148,11 @@ fn a_dependency_that_is_deleted_is_told_and_goes() {
     assert_eq!(live(&scene, "database"), "gone", "nobody stops the deletion");
     until("those who depend on it named in an Event", || {
         let events = scene.kubectl(&["get", "events", "--output=json"]);
-        if events.contains("DependedOn") && events.contains("/shop depend on it") { Ok(()) } else { Err(events) }
+        if events.contains("DependedOn") && events.contains("/shop depend on it") {
+            Ok(())
+        } else {
+            Err(events)
+        }
     });
     scene.ready_at("the dependent stays ready with its present release", "shop", &first);
     scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "two")))]);

@@ -13,6 +13,7 @@ mod contended;
 mod crash;
 mod crd;
 mod delete;
+mod dependencies;
 mod drift;
 mod failures;
 mod fence;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         delete::tests(),
         prune::tests(),
         preflight::tests(),
+        dependencies::tests(),
         apply::tests(),
         conflict::tests(),
         adoption::tests(),

@@ -20,6 +20,7 @@ mod owner;
 mod preflight;
 mod renaming;
 mod steps;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -41,3 +42,4 @@ pub use owner::{Instance, Ownership, ownership};
 pub use preflight::{Preflight, Refusal, Unchecked, is_update, tell_refused};
 pub use renaming::{may_take, moved_from};
 pub use steps::{Progress, Steps};
+pub use tell::{changed_by, tell_done};

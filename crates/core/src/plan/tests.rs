@@ -11,6 +11,7 @@ mod ownership;
 mod preflight;
 mod renaming;
 mod steps;
+mod tell;
 
 use serde_json::{Value, json};
 
