@@ -49,6 +49,8 @@ pub struct Metrics {
     pub actions: IntCounterVec,
     /// Objects asked about before an update, by result: `ok`, `refused` or `unchecked`.
     pub preflights: IntCounterVec,
+    /// What was done, decided or found wrong, by the reason of its Event.
+    pub events: IntCounterVec,
     /// Looks at repositories by result (`ok` or the failure's reason).
     pub resolves: IntCounterVec,
     /// Renders by result (`ok` or the failure's reason).
@@ -101,6 +103,7 @@ impl Metrics {
             reconciles: counter("windlass_reconcile_total", "Reconciles by result", &["result"])?,
             reconcile_seconds: seconds("windlass_reconcile_seconds", "Seconds of a reconcile", &["result"])?,
             actions: counter("windlass_action_total", "What was done to objects", &["verb", "result"])?,
+            events: counter("windlass_event_total", "What was done or decided, by reason", &["reason"])?,
             preflights: counter(
                 "windlass_preflight_total",
                 "Objects asked about before an update, by result",

@@ -3,29 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_core::api::AppKey;
 
-use super::application::{back_off, reconcile};
+use super::application::{back_off, dependencies, reconcile};
 use super::context::{Context, Memory};
 use super::queue::Trigger;
+use super::room::Room;
 
 /// Longest one reconcile may take: every request in it has a shorter deadline of its own.
 const RECONCILE_DEADLINE: Duration = Duration::from_secs(600);
 
-/// Reconciles one Application after the other, as many side by side as there are `slots`, until `stop`.
-pub async fn dispatch(ctx: Arc<Context>, slots: Arc<Semaphore>, stop: watch::Receiver<bool>) {
+/// Reconciles one Application after the other, as many side by side as there is `room` for, until `stop`.
+pub async fn dispatch(ctx: Arc<Context>, room: Room, stop: watch::Receiver<bool>) {
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let place = room.place().await;
         let (key, trigger) = ctx.queue.next().await;
-        let (running, mut stop) = (Running { ctx: ctx.clone(), key }, stop.clone());
+        let (running, room, mut stop) = (Running { ctx: ctx.clone(), key }, room.clone(), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = one(&running.ctx, &running.key, trigger) => {}
+                () = room.work(place, one(&running.ctx, &running.key, trigger)) => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
-            drop((running, slot));
+            drop(running);
         });
     }
 }

@@ -13,6 +13,7 @@ pub mod mirrors;
 mod orphans;
 pub mod queue;
 mod restore;
+mod room;
 mod run;
 pub mod view;
 mod vitals;

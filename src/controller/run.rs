@@ -21,6 +21,7 @@ use super::housekeeping;
 use super::mirrors::{Mirrors, Tools};
 use super::queue::Queue;
 use super::restore;
+use super::room::Room;
 use super::view::Views;
 use super::vitals::{Stage, Vitals};
 use super::watches::Watches;
@@ -170,7 +171,7 @@ pub async fn run(
     tracing::info!("ending");
     ctx.vitals.enter(Stage::Ending);
     // Reconciles that run may finish; each write they make is complete in itself.
-    loops.drain(ctx.config.concurrency).await;
+    loops.drain().await;
     tasks.abort_all();
     if ctx.config.leader_election {
         election.release().await;
@@ -267,7 +268,7 @@ async fn probe(ctx: Arc<Context>) -> Result<(), RunError> {
 
 /// What runs while leading.
 struct Loops {
-    slots: Arc<Semaphore>,
+    room: Room,
     tasks: Vec<tokio::task::AbortHandle>,
     /// Every reconcile stops where it stands when this becomes true.
     stop: watch::Sender<bool>,
@@ -275,10 +276,9 @@ struct Loops {
 
 impl Loops {
     /// Begins no reconcile any more, gives those that run some time, then stops them.
-    async fn drain(&self, concurrency: usize) {
+    async fn drain(&self) {
         self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
-        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        let _ = timeout(DRAIN, self.slots.acquire_many(all)).await;
+        let _ = timeout(DRAIN, self.room.empty()).await;
         self.stop();
     }
 
@@ -309,10 +309,11 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         looking.causes.run(&looking).await;
         Ok(())
     }));
-    let slots = Arc::new(Semaphore::new(ctx.config.concurrency));
+    let room = Room::new(ctx.config.concurrency);
     let stop = watch::Sender::new(false);
-    let dispatcher = dispatch(ctx.clone(), slots.clone(), stop.subscribe());
+    let dispatcher = dispatch(ctx.clone(), room.clone(), stop.subscribe());
     let dispatching = ctx.clone();
+    let dispatcher = dispatch(ctx.clone(), room.clone(), stop.subscribe());
     handles.push(tasks.spawn(async move {
         dispatching.vitals.watched("the dispatcher", dispatcher).await;
         Ok(())
@@ -321,5 +322,5 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
         housekeeping::run(ctx).await;
         Ok(())
     }));
-    Ok(Loops { slots, tasks: handles, stop })
+    Ok(Loops { room, tasks: handles, stop })
 }

@@ -15,6 +15,7 @@ mod crd;
 mod delete;
 mod dependencies;
 mod drift;
+mod events;
 mod failures;
 mod fence;
 mod gates;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         prune::tests(),
         preflight::tests(),
         dependencies::tests(),
+        events::tests(),
         apply::tests(),
         conflict::tests(),
         adoption::tests(),

@@ -1,5 +1,6 @@
 //! `windlass get [APP]`
 
+mod events;
 mod list;
 mod show;
 #[cfg(test)]
@@ -53,7 +54,15 @@ impl Get {
         if let Some(name) = &self.name {
             let object = connection.application(name).await?;
             text::print(&match self.output {
-                Form::Table | Form::Wide => show::page(&read(object)?, now, Palette::detect()),
+                Form::Table | Form::Wide => {
+                    let told = events::events(&connection, name).await.unwrap_or_else(|error| {
+                        text::progress(format!("note: its Events cannot be read: {error}"));
+                        Vec::new()
+                    });
+                    let most = if self.output == Form::Wide { told.len() } else { show::EVENTS };
+                    let told = told.get(..most.min(told.len())).unwrap_or_default();
+                    show::page(&read(object)?, told, now, Palette::detect())
+                }
                 Form::Json => format!("{:#}\n", as_value(object)?),
                 Form::Yaml => yaml::write(&as_value(object)?),
             })?;

@@ -5,10 +5,14 @@ use windlass_core::api::{Application, ApplicationStatus, HealthStatus, SyncStatu
 
 use super::super::output::Table;
 use super::super::text::{Colour, Palette, line};
+use super::events::Told;
 use super::{age, waiting_for};
 
+/// Most Events on a page; `-o wide` shows all.
+pub(super) const EVENTS: usize = 5;
+
 /// One Application on a page: the answer first, then what it rests on.
-pub(super) fn page(application: &Application, now: Timestamp, palette: Palette) -> String {
+pub(super) fn page(application: &Application, events: &[Told], now: Timestamp, palette: Palette) -> String {
     let status = application.status.clone().unwrap_or_default();
     let name = application.metadata.name.as_deref().unwrap_or_default();
     let namespace = application.metadata.namespace.as_deref().unwrap_or_default();
@@ -30,6 +34,7 @@ pub(super) fn page(application: &Application, now: Timestamp, palette: Palette) 
     section(&mut page, palette, "Conditions", &conditions(&status, now));
     section(&mut page, palette, "Unhealthy objects", &unhealthy(&status.resources.unhealthy));
     section(&mut page, palette, "History", &history(&status, now));
+    section(&mut page, palette, "Events", &told(events, now));
     page
 }
 
@@ -105,6 +110,14 @@ fn history(status: &ApplicationStatus, now: Timestamp) -> Table {
             entry.trigger.clone(),
             entry.message.clone(),
         ]);
+    }
+    table
+}
+
+fn told(events: &[Told], now: Timestamp) -> Table {
+    let mut table = Table::new(&["AGE", "REASON", "COUNT", "MESSAGE"]);
+    for event in events {
+        table.row([age(event.at, now), event.reason.clone(), event.count.to_string(), event.message.clone()]);
     }
     table
 }

@@ -1,6 +1,7 @@
 use rstest::rstest;
 use windlass_core::api::Application;
 
+use super::events::Told;
 use super::*;
 
 fn application(extra: &str) -> DynamicObject {
@@ -31,6 +32,12 @@ fn parsed(extra: &str) -> Application {
 
 fn now() -> Timestamp {
     "2026-01-01T01:00:00Z".parse().unwrap()
+}
+
+fn told() -> Vec<Told> {
+    let at = "2026-01-01T00:58:00Z".parse().unwrap();
+    let message = "main@3f2a9c1: 1 healed (ConfigMap shop/web: /data/key by kubectl-patch)\u{1b}[2J".into();
+    vec![Told { at, reason: "Healed".into(), message, count: 2 }]
 }
 
 const READY: &str = r#"
@@ -93,12 +100,12 @@ fn one_line_says_what_it_is_waiting_for(#[case] extra: &str, #[case] answer: &st
 
 #[test]
 fn a_page_starts_with_the_answer() {
-    insta::assert_snapshot!(show::page(&parsed(READY), now(), Palette::plain()));
+    insta::assert_snapshot!(show::page(&parsed(READY), &told(), now(), Palette::plain()));
 }
 
 #[test]
 fn a_page_shows_what_is_unhealthy_and_nothing_in_it_commands_the_terminal() {
-    let page = show::page(&parsed(FAILING), now(), Palette::plain());
+    let page = show::page(&parsed(FAILING), &[], now(), Palette::plain());
     assert!(!page.contains('\u{1b}'));
     insta::assert_snapshot!(page);
 }

@@ -191,7 +191,11 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
         ));
     }
     if !plan.drifted.is_empty() {
-        let names: Vec<_> = plan.drifted.iter().take(5).map(ToString::to_string).collect();
+        let named = plan.drifted.iter().take(5).map(|id| match plan.changed_by.get(id) {
+            Some(who) => format!("{id} ({who})"),
+            None => id.to_string(),
+        });
+        let names: Vec<_> = named.collect();
         return Some(Failure::permanent(
             "Drifted",
             format!("changed by others, selfHeal is off: {}", names.join(", ")),

@@ -119,9 +119,11 @@ fn begins(scope: &Scope<'_>, memory: &Memory, release: &Release) -> bool {
     let status = memory.status.as_ref();
     let is_stable =
         status.and_then(|s| s.stable.as_ref()).is_some_and(|stable| stable.digest == digest.as_str());
-    let retried = scope.request.as_ref().is_some_and(|request| request.action == Action::Retry);
+    let asked = scope.request.as_ref().map(|request| request.action);
+    let retried = asked == Some(Action::Retry);
+    let wants_sync = matches!(asked, Some(Action::Sync | Action::AllowPrune | Action::Retry));
     let is_quarantined =
         status.is_some_and(|s| s.quarantined.iter().any(|entry| entry.digest == digest.as_str())) && !retried;
-    let awaits_sync = scope.app.spec.sync.mode == SyncMode::Manual && !scope.wants_sync() && !retried;
+    let awaits_sync = scope.app.spec.sync.mode == SyncMode::Manual && !wants_sync;
     !(is_current || is_stable || is_quarantined || awaits_sync)
 }

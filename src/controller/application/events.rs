@@ -3,10 +3,9 @@
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 use windlass_core::api::{AppKey, ApplicationStatus, bounded_message};
-use windlass_core::plan::Verb;
 
 use super::Scope;
-use super::history::summary;
+use super::history::{summary, trigger};
 use super::prove::Proved;
 
 /// Publishes what was done, or what went wrong for the first time.
@@ -43,16 +42,9 @@ pub async fn publish(
         }
         (EventType::Warning, failure.reason.clone(), failure.message.clone())
     } else if !assessed.outcome.done.is_empty() {
-        let healed: Vec<_> = assessed
-            .outcome
-            .done
-            .iter()
-            .filter(|a| matches!(a.verb, Verb::Heal | Verb::Restore))
-            .map(|a| a.id.to_string())
-            .collect();
         let mut note = format!("{revision}: {}", summary(assessed));
-        if !healed.is_empty() {
-            note = format!("{note} ({})", healed.join(", "));
+        if begun.new_release || scope.request.is_some() {
+            note = format!("{note}, by {}", trigger(scope, &begun.chosen));
         }
         let reason = if begun.new_release { "Synced" } else { "Healed" };
         (EventType::Normal, reason.to_owned(), note)
@@ -73,6 +65,7 @@ pub async fn depended_on(scope: &Scope<'_>, dependents: &[AppKey]) {
 
 async fn write(scope: &Scope<'_>, type_: EventType, reason: &str, note: String) {
     tracing::info!(app = %scope.key, reason, "{note}");
+    scope.ctx.metrics.events.with_label_values(&[reason]).inc();
     let (reason, note) = (reason.to_owned(), Some(bounded_message(&note)));
     let event = Event { type_, reason, note, action: "Sync".into(), secondary: None };
     if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {

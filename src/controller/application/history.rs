@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use windlass_core::api::{ApplicationStatus, HistoryEntry, MAX_HISTORY, bounded_message};
-use windlass_core::plan::Verb;
+use windlass_core::plan::tell_done;
 use windlass_core::release::{Effective, Release};
 
 use super::Scope;
@@ -81,7 +81,8 @@ pub fn undone(status: &mut ApplicationStatus, digest: &str, why: &str) {
     }
 }
 
-fn trigger(scope: &Scope<'_>, chosen: &Chosen) -> String {
+/// What set a sync off: `commit`, or what a person asked for.
+pub fn trigger(scope: &Scope<'_>, chosen: &Chosen) -> String {
     let Some(request) = &scope.request else {
         return match &chosen.quarantined {
             Some(entry) => format!("failure of {}", entry.revision).chars().take(256).collect(),
@@ -102,19 +103,8 @@ pub fn claimed(by: &str) -> String {
     if by.is_empty() { by } else { format!("{by} (claimed)") }
 }
 
-/// `2 created, 1 updated, 3 pruned`
+/// What was done: `2 created, 1 updated, 3 pruned (...)`.
 pub fn summary(assessed: &Assessed) -> String {
-    let count = |verb: Verb| assessed.outcome.done.iter().filter(|action| action.verb == verb).count();
-    let parts = [
-        (Verb::Create, "created"),
-        (Verb::Update, "updated"),
-        (Verb::Heal, "healed"),
-        (Verb::Restore, "restored"),
-        (Verb::Prune, "pruned"),
-    ];
-    let words: Vec<_> = parts
-        .into_iter()
-        .filter_map(|(verb, word)| Some(count(verb)).filter(|n| *n > 0).map(|n| format!("{n} {word}")))
-        .collect();
-    if words.is_empty() { "nothing to change".into() } else { words.join(", ") }
+    let changed_by = &assessed.outcome.begun.plan.changed_by;
+    tell_done(&assessed.outcome.done, &|id| changed_by.get(id).cloned())
 }

@@ -6,6 +6,7 @@ use super::options::Keep;
 use super::order::{Order, tier};
 use super::owner::Ownership;
 use super::steps::Progress;
+use super::tell::changed_by;
 use crate::api::{Adopt, AppKey, SyncPolicy};
 use crate::fields::{Foreign, Managers, StripRules};
 use crate::health::Health;
@@ -126,6 +127,8 @@ pub struct Plan {
     pub drifted: Vec<ObjectId>,
     /// Objects that the release no longer has and that stay: pruning is off, or they ask for it.
     pub kept: Vec<ObjectId>,
+    /// Who changed what is healed or left as it drifted, as far as the server says: `/data/key by kubectl-patch`.
+    pub changed_by: BTreeMap<ObjectId, String>,
     /// Prunes that wait for a person.
     pub prune_hold: Option<PruneHold>,
 }
@@ -164,7 +167,18 @@ pub fn decide(input: &Input<'_>) -> Plan {
     }
     plan.applies = applies.into_values().collect();
     prunes(input, &mut plan);
+    plan.changed_by = blame(input, &plan);
     plan
+}
+
+/// Who changed what the plan heals, or would heal.
+fn blame(input: &Input<'_>, plan: &Plan) -> BTreeMap<ObjectId, String> {
+    let healed = plan.applies.iter().flatten().filter(|action| action.verb == Verb::Heal).map(|a| &a.id);
+    let who = |id: &ObjectId| {
+        let desired = &input.release.get(id)?.object;
+        Some((id.clone(), changed_by(desired, &(input.observed)(id)?.managers)?))
+    };
+    healed.chain(&plan.drifted).filter_map(who).collect()
 }
 
 fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Verb> {
