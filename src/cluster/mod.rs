@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod discovery;
 pub mod error;
+pub mod events;
 pub mod evidence;
 pub mod leadership;
 pub mod lease;

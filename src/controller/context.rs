@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::runtime::events::Recorder;
 use tokio::sync::{Semaphore, watch};
 use windlass_core::api::{AppKey, Application, ApplicationStatus, Quarantined};
 use windlass_core::object::{Cluster, Digest, ObjectId};
@@ -29,6 +28,7 @@ use super::world::World;
 use crate::cluster::apply::Applier;
 use crate::cluster::client::Clients;
 use crate::cluster::discovery::Catalog;
+use crate::cluster::events::Events;
 use crate::cluster::store::{Store, Unreadable};
 use crate::failure::Failure;
 use crate::prometheus::Prometheus;
@@ -105,7 +105,7 @@ pub struct Context {
     /// Signs of life.
     pub vitals: Vitals,
     /// Writes Kubernetes Events.
-    pub recorder: Recorder,
+    pub events: Events,
     /// Bounds requests that write objects, over all Applications.
     pub writes: Semaphore,
     /// How they fare together.

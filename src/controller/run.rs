@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -31,6 +30,7 @@ use crate::cluster::client;
 use crate::cluster::discovery::Catalog;
 use crate::cluster::error::ClusterError;
 use crate::cluster::leadership::Leadership;
+use crate::cluster::events::Events;
 use crate::cluster::lease::{Election, LeaseLost};
 use crate::cluster::store::Store;
 use crate::prometheus::{Guard, Prometheus, QueryError};
@@ -108,10 +108,7 @@ pub async fn run(
             directory: mirrors,
             interval: config.poll_interval,
         }),
-        recorder: Recorder::new(
-            clients.requests.clone(),
-            Reporter { controller: "windlass".into(), instance: Some(identity.clone()) },
-        ),
+        events: Events::new(clients.requests.clone(), identity.clone()),
         dependencies: Dependencies::new(queue.clone()),
         writes: Semaphore::new(WRITES),
         fleet: Fleet::new(metrics.rollback_paused.clone()),
@@ -313,7 +310,6 @@ async fn lead(ctx: Arc<Context>, tasks: &mut JoinSet<Result<(), RunError>>) -> R
     let stop = watch::Sender::new(false);
     let dispatcher = dispatch(ctx.clone(), room.clone(), stop.subscribe());
     let dispatching = ctx.clone();
-    let dispatcher = dispatch(ctx.clone(), room.clone(), stop.subscribe());
     handles.push(tasks.spawn(async move {
         dispatching.vitals.watched("the dispatcher", dispatcher).await;
         Ok(())

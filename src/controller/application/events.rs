@@ -1,12 +1,13 @@
 //! The Kubernetes Events of an Application.
 
 use kube::Resource as _;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use windlass_core::api::{AppKey, ApplicationStatus, bounded_message};
 
 use super::Scope;
 use super::history::{summary, trigger};
 use super::prove::Proved;
+use crate::cluster::events::News;
 
 /// Publishes what was done, or what went wrong for the first time.
 pub async fn publish(
@@ -66,9 +67,8 @@ pub async fn depended_on(scope: &Scope<'_>, dependents: &[AppKey]) {
 async fn write(scope: &Scope<'_>, type_: EventType, reason: &str, note: String) {
     tracing::info!(app = %scope.key, reason, "{note}");
     scope.ctx.metrics.events.with_label_values(&[reason]).inc();
-    let (reason, note) = (reason.to_owned(), Some(bounded_message(&note)));
-    let event = Event { type_, reason, note, action: "Sync".into(), secondary: None };
-    if let Err(error) = scope.ctx.recorder.publish(&event, &scope.app.object_ref(&())).await {
+    let news = News { type_, reason: reason.to_owned(), note: bounded_message(&note) };
+    if let Err(error) = scope.ctx.events.publish(&news, &scope.app.object_ref(&())).await {
         tracing::warn!(app = %scope.key, %error, "an Event could not be written");
     }
 }
