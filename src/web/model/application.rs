@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use windlass_core::api::{
     Adopt, AppKey, Application, ApplicationStatus, DeletionPolicy, GitSource, HealthStatus, SyncMode,
 };
+use windlass_core::waiting::waiting_for;
 
 use super::{ApplicationRow, Badge, Pager, Revision, When, path_segment, visible, visible_line};
 use crate::controller::view::{AppView, ObjectView};
@@ -14,6 +15,8 @@ const PAGE_SIZE: usize = 500;
 pub struct ApplicationPage {
     /// What the list shows of it.
     pub row: ApplicationRow,
+    /// What it is waiting for, in one line.
+    pub waiting: String,
     /// The release that is being applied.
     pub next: Option<Revision>,
     /// Its conditions.
@@ -138,6 +141,10 @@ impl ApplicationPage {
         let none = ApplicationStatus::default();
         let status = view.application.status.as_ref().unwrap_or(&none);
         Self {
+            waiting: match status.observed_generation {
+                Some(_) => visible_line(&waiting_for(&view.application)),
+                None => row.message.clone(),
+            },
             next: status.next.as_ref().map(|next| Revision::new(&next.revision)),
             conditions: conditions(status, now),
             objects: ObjectsPanel::new(&view.objects, &row.href, page),
