@@ -120,8 +120,8 @@ impl Applier {
         dynamic_api(&self.client, resource, *scope, &id.namespace).get_opt(&id.name).await
     }
 
-    /// Deletes the object exactly as it was looked at, its dependents in the background. An object that is
-    /// gone already is no error.
+    /// Deletes the object exactly as it was looked at, its dependents in the background; but a Job goes after
+    /// its pods, so that another one never runs beside them. An object that is gone already is no error.
     ///
     /// # Errors
     /// What the API server or the transport answers: 409 where something newer than `looked_at` is stored.
@@ -136,8 +136,10 @@ impl Applier {
             uid: Some(looked_at.uid.clone()),
             resource_version: Some(looked_at.resource_version.to_string()),
         };
+        let is_job = id.group == "batch" && id.kind == "Job";
+        let propagation = if is_job { PropagationPolicy::Foreground } else { PropagationPolicy::Background };
         let params = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
+            propagation_policy: Some(propagation),
             preconditions: Some(preconditions),
             ..DeleteParams::default()
         };

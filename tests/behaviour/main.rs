@@ -22,8 +22,10 @@ mod gates;
 mod handover;
 mod harness;
 mod health_checks;
+mod hooks;
 mod ignore;
 mod immutable;
+mod jobs;
 mod kinds;
 mod lease;
 mod modes;
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         gates::tests(),
         web::tests(),
         waves::tests(),
+        hooks::tests(),
+        jobs::tests(),
         delete::tests(),
         prune::tests(),
         preflight::tests(),

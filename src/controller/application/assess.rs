@@ -9,11 +9,11 @@ use windlass_core::api::{
 use windlass_core::health::cause::{Cause, runs_pods};
 use windlass_core::health::{Health, aggregate};
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{in_sync, release_fields};
+use windlass_core::plan::{ended_health, in_sync, job_end, release_fields};
 
 use super::apply::Outcome;
 use super::moving::Waiting;
-use super::{Scope, checks};
+use super::{Scope, checks, hooks};
 use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
 use crate::controller::view::ObjectView;
@@ -46,7 +46,7 @@ pub struct Assessed {
 
 /// Judges sync and health of a release from what is known of the cluster.
 pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
-    let (mut objects, fields) = objects(scope, &outcome);
+    let (mut objects, fields) = objects(scope, memory, &outcome);
     let cause = explain(scope, memory, &outcome, &mut objects);
     let failure = first_failure(&outcome);
     let in_sync = objects.iter().all(|object| object.in_sync);
@@ -74,26 +74,34 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     if outcome.begun.chosen.release.is_none() {
         health = HealthState { status: HealthStatus::Unknown, message: String::new() };
     }
+    if let Some(waiting) = outcome.waiting.as_ref().filter(|_| health.status <= HealthStatus::Suspended) {
+        health = HealthState { status: HealthStatus::Progressing, message: bounded_message(waiting) };
+    }
     let health_deadline = time_out(scope, memory, &outcome, &mut health);
     let resources =
         Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
     Assessed { outcome, sync, health, cause, resources, objects, fields, complete, failure, health_deadline }
 }
 
-fn objects(scope: &Scope<'_>, outcome: &Outcome) -> (Vec<ObjectView>, String) {
+fn objects(scope: &Scope<'_>, memory: &Memory, outcome: &Outcome) -> (Vec<ObjectView>, String) {
     let Some(release) = &outcome.begun.chosen.release else { return (Vec::new(), String::new()) };
     let world = &scope.ctx.world;
     let conflict = |id: &ObjectId| outcome.begun.plan.conflicts.iter().find(|conflict| conflict.id == *id);
+    let runs = hooks::known(scope, memory, release);
+    let ended = |id: &ObjectId| job_end(&runs, id, release.object_digest(id)?);
     let mut objects = Vec::with_capacity(release.len());
     for id in release.ids() {
         let observed = world.observed(id);
         let applied = world.applied(id);
         let same = in_sync(release, &scope.app.spec.sync, id, observed.as_ref(), applied.as_ref());
+        let gone = observed.is_none().then(|| ended(id)).flatten();
+        let same = same || gone.is_some();
         let health = match (conflict(id), &observed) {
             (Some(conflict), _) => {
                 Health { status: HealthStatus::Unknown, message: conflict.message.clone() }
             }
             (None, Some(observed)) => observed.health.clone(),
+            (None, None) if let Some(run) = gone => ended_health(run),
             (None, None) if outcome.waiting.is_some() => {
                 Health { status: HealthStatus::Progressing, message: "waits for what comes before it".into() }
             }

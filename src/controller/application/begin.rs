@@ -11,7 +11,7 @@ use windlass_core::release::{Effective, Kept, Release, Releases, Snapshot};
 
 use super::plan::Planned;
 use super::select::{Chosen, there_was};
-use super::{Scope, conditions, history, record, renaming};
+use super::{Scope, conditions, history, hooks, record, renaming};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -117,12 +117,12 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
     let world = &scope.ctx.world;
     let conflicting: BTreeSet<_> = plan.conflicts.iter().map(|c| c.id.clone()).collect();
     let mut wanted: BTreeSet<_> =
-        release.ids().iter().filter(|id| !conflicting.contains(id)).cloned().collect();
+        wanted_ids(release).filter(|id| !conflicting.contains(id)).cloned().collect();
     let refused = world.claim(scope.key, wanted.iter());
     wanted.retain(|id| !refused.contains(id));
     refuse(plan, refused);
     // What another Application waits for is handed over at once, whatever else is held back.
-    let given = world.wanted(memory.inventory.iter().filter(|id| release.get(id).is_none()));
+    let given = world.wanted(memory.inventory.iter().filter(|id| !release.contains(id)));
     for id in &given {
         memory.inventory.remove(id);
     }
@@ -132,6 +132,11 @@ fn claim(scope: &Scope<'_>, memory: &mut Memory, release: &Release, plan: &mut P
     }
     plan.prunes.retain(|tier| !tier.is_empty());
     memory.inventory.iter().cloned().chain(wanted).chain(world.inherited(scope.key)).collect()
+}
+
+/// Everything that may exist because of a release.
+fn wanted_ids(release: &Release) -> impl Iterator<Item = &ObjectId> {
+    release.ids().iter().chain(release.hooks().map(|hook| hook.id))
 }
 
 /// Stores what must be stored before the first write.
@@ -176,6 +181,7 @@ fn refuse(plan: &mut Plan, refused: BTreeSet<ObjectId>) {
         tier.retain(|action| !refused.contains(&action.id));
     }
     plan.applies.retain(|tier| !tier.is_empty());
+    plan.hooks.retain(|hook| !refused.contains(&hook.id));
     plan.conflicts.extend(refused.into_iter().map(|id| {
         let message = format!("{id} was just taken by another Application; remove it from one of the two");
         Conflict { id, message }
@@ -229,6 +235,9 @@ async fn announce(
         {
             if chosen.retried || status.next.as_ref().is_none_or(|next| !is(next, release)) {
                 begin(&mut status, memory, release, begun.started);
+                if let Some(next) = &mut status.next {
+                    next.hooks = hooks::known(scope, memory, release);
+                }
                 scope.ctx.fleet.moved(scope.key);
             }
             history::begin(scope, memory, &mut status, chosen, release, begun.started);

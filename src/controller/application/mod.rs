@@ -15,6 +15,7 @@ mod delete;
 pub mod dependencies;
 mod events;
 mod history;
+mod hooks;
 pub mod leave;
 mod moving;
 mod plan;
@@ -108,6 +109,7 @@ pub async fn reconcile(
     if scope.app.spec.suspend {
         return record::suspended(&mut scope, memory).await;
     }
+    hooks::try_again(&mut scope, memory).await?;
     let resolved = resolve::sources(&scope, memory).await;
     let rendered = render::release(&scope, memory, resolved).await;
     let admitted = admit::check(&scope, memory, rendered).await;
@@ -124,7 +126,7 @@ pub async fn reconcile(
     let planned = preflight::check(&scope, memory, planned).await;
     let planned = contend::paced(&scope, memory, planned);
     let begun = begin::release(&mut scope, memory, planned).await?;
-    let applied = apply::carry_out(&scope, memory, begun).await;
+    let applied = apply::carry_out(&mut scope, memory, begun).await?;
     if let Some(again) = apply::untold(memory, &applied) {
         return Ok(Some(again));
     }

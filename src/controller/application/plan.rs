@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use windlass_core::api::Action;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Applied, Input, Plan, decide, release_fields};
+use windlass_core::plan::{Applied, Input, Plan, Progress, decide, release_fields};
 use windlass_core::release::{Effective, Release};
 
 use super::select::Chosen;
-use super::{Scope, leave};
+use super::{Scope, hooks, leave};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -55,6 +55,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
     if !wanted.is_empty() {
         inventory.to_mut().retain(|id| !wanted.contains(id));
     }
+    let runs = hooks::known(scope, memory, &release);
     let plan = decide(&Input {
         app: scope.key,
         release: &release,
@@ -68,7 +69,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
             let namespaces = &scope.ctx.config.watch_namespaces;
             !namespaces.is_empty() && !namespaces.contains(&key.namespace)
         },
-        progress: chosen.progress(memory.status.as_ref()),
+        progress: Progress { runs: &runs, ..chosen.progress(memory.status.as_ref()) },
     });
     Planned { chosen, plan, heal_later: None }
 }
@@ -103,7 +104,9 @@ pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
 
 /// Has every kind of the release and the inventory watched and known.
 async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Result<(), Failure> {
-    let kinds: HashSet<_> = release.ids().iter().chain(&memory.inventory).map(GroupKind::of).collect();
+    let hooks = release.hooks().map(|hook| hook.id);
+    let ids = release.ids().iter().chain(hooks).chain(&memory.inventory);
+    let kinds: HashSet<_> = ids.map(GroupKind::of).collect();
     let checks = &scope.app.spec.health.checks;
     let checked = |kind: &GroupKind| checks.iter().any(|check| check.fits(&kind.group, &kind.kind));
     let watched = scope.ctx.watches.ensure(kinds, checked);

@@ -13,7 +13,7 @@ use windlass_core::api::{Application, ApplicationStatus, HealthStatus, ReleaseRe
 use windlass_core::release::{Fate, MAX_PREVIOUS, Release};
 
 use super::prove::Proved;
-use super::{Scope, back_off, begin, conditions, events, history, moving};
+use super::{Scope, back_off, begin, conditions, events, history, hooks, moving};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::controller::view::{AppView, same_moment};
@@ -31,7 +31,9 @@ pub async fn status(
     let status = next_status(scope, memory, &before, &proved);
     let assessed = &proved.assessed;
     let moving = assessed.outcome.moving.as_ref().map(|_| moving::ASK_AGAIN);
-    let mut again = vec![assessed.health_deadline, assessed.outcome.begun.heal_later, proved.again, moving];
+    let outcome = &assessed.outcome;
+    let mut again =
+        vec![assessed.health_deadline, outcome.begun.heal_later, outcome.again, proved.again, moving];
     memory.attempts = match &assessed.failure {
         Some(_) => memory.attempts.saturating_add(1),
         None => 0,
@@ -150,6 +152,7 @@ fn stands(
             history::begin(scope, memory, status, &begun.chosen, release, begun.started);
         }
         let Some(next) = &mut status.next else { return };
+        next.hooks = hooks::known(scope, memory, release);
         if assessed.complete {
             next.fields.clone_from(&assessed.fields);
         }
@@ -178,6 +181,9 @@ fn stands(
     let Some(stable) = &mut status.stable else { return };
     if assessed.complete {
         stable.fields.clone_from(&assessed.fields);
+    }
+    if stable.digest == digest {
+        stable.hooks = hooks::known(scope, memory, release);
     }
     let digest = stable.digest.clone();
     if assessed.complete && healthy && stable.healthy_since.is_none() {

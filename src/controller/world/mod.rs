@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::core::ObjectMeta;
 use serde_json::Value;
-use windlass_core::api::AppKey;
+use windlass_core::api::{AppKey, HealthStatus};
 use windlass_core::fields::{ManagerNames, Managers};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
@@ -35,6 +35,8 @@ struct State {
     /// Version at which an object left, so that a late answer to an older apply does not bring it back.
     left: HashMap<ObjectId, u64>,
     applied: HashMap<ObjectId, Applied>,
+    /// UID and health of Jobs when they ended: the cluster may delete them at any moment after.
+    ended: HashMap<ObjectId, (String, Health)>,
     claims: HashMap<ObjectId, AppKey>,
     /// What each Application wants although another one claims it.
     wanting: HashMap<AppKey, BTreeSet<ObjectId>>,
@@ -80,6 +82,11 @@ impl World {
         self.with(|state| state.applied.get(id).cloned())
     }
 
+    /// How a Job ended that may be gone since.
+    pub fn ended(&self, id: &ObjectId) -> Option<Health> {
+        self.with(|state| state.ended.get(id).map(|(_, health)| health.clone()))
+    }
+
     /// Notes that nothing is known to differ: a restarted controller found everything as it was left.
     pub fn trust(&self, id: &ObjectId, applied: Applied) {
         self.with(|state| state.applied.insert(id.clone(), applied));
@@ -100,6 +107,7 @@ impl World {
             state.observed.remove(id);
             state.bodies.remove(id);
             state.verdicts.remove(id);
+            state.ended.remove(id);
         });
     }
 
@@ -208,6 +216,7 @@ impl World {
                 if state.claims.get(id) == Some(app) {
                     state.claims.remove(id);
                     state.applied.remove(id);
+                    state.ended.remove(id);
                     state.left.remove(id);
                     let waiting = state.wanting.iter().filter(|(_, ids)| ids.contains(id));
                     wanting.extend(waiting.map(|(key, _)| key.clone()));
@@ -262,6 +271,12 @@ impl State {
         match self.observed.get(id) {
             Some(known) if known.resource_version >= observed.resource_version => false,
             _ => {
+                let end = matches!(observed.health.status, HealthStatus::Healthy | HealthStatus::Degraded);
+                if is_job(id) && end {
+                    self.ended.insert(id.clone(), (observed.uid.clone(), observed.health.clone()));
+                } else if self.ended.get(id).is_some_and(|(uid, _)| *uid != observed.uid) {
+                    self.ended.remove(id);
+                }
                 self.observed.insert(id.clone(), observed);
                 true
             }
@@ -289,6 +304,10 @@ impl State {
         }
         self.owner(id, gone.as_ref())
     }
+}
+
+fn is_job(id: &ObjectId) -> bool {
+    id.group == "batch" && id.kind == "Job"
 }
 
 impl Observer for World {

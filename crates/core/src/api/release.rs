@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most entries in [`ApplicationStatus::history`](super::ApplicationStatus::history).
 pub const MAX_HISTORY: usize = 10;
+/// Most entries in [`ReleaseRef::hooks`].
+pub const MAX_HOOKS: usize = 50;
 /// Most entries in [`ApplicationStatus::quarantined`](super::ApplicationStatus::quarantined).
 pub const MAX_QUARANTINED: usize = 10;
 
@@ -28,7 +30,7 @@ pub struct ReleaseRef {
     #[schemars(length(max = 64))]
     pub fields: String,
 
-    /// The hooks of this release that were begun, so that each runs once.
+    /// The hooks of this release that were begun and its Jobs that ended, so that each runs once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub hooks: Vec<HookRun>,
@@ -89,13 +91,18 @@ pub struct GateState {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct HookRun {
-    /// Kind and name, as `Job/migrate`; with the namespace where it is not the destination's.
-    #[schemars(length(max = 512))]
+    /// Kind, namespace and name, as `Job shop/migrate`.
+    #[schemars(length(max = 640))]
     pub object: String,
 
-    /// Its phase: `PreSync`, `Sync`, `PostSync` or `SyncFail`.
+    /// Its phase: `PreSync`, `Sync`, `PostSync` or `SyncFail`; `Job` for a Job that is no hook.
     #[schemars(length(max = 32))]
     pub phase: String,
+
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub message: String,
 
     /// How far it is.
     pub state: HookState,

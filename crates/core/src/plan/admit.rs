@@ -7,7 +7,7 @@ use super::kinds::{Kinds, Scope};
 use super::normalise::normalise;
 use super::options::ObjectOptions;
 use super::owner::Instance;
-use crate::api::AppKey;
+use crate::api::{AppKey, MAX_HOOKS};
 use crate::object::{Cluster, Gvk, Object, ObjectId};
 use crate::release::{Origin, Placement, Release, ReleaseObject, Role};
 
@@ -142,11 +142,21 @@ pub fn admit(
             }
         }
     }
-    if violations.is_empty() {
-        Ok(Release::new(revision, admission.cluster.clone(), objects))
-    } else {
-        Err(violations)
+    if !violations.is_empty() {
+        return Err(violations);
     }
+    let release = Release::new(revision, admission.cluster.clone(), objects);
+    let runs: usize = release.hooks().map(|hook| hook.hook.phases.len()).sum();
+    if runs > MAX_HOOKS {
+        return Err(vec![Violation {
+            reason: ViolationReason::ReleaseTooLarge,
+            message: format!(
+                "the sources hold {runs} hooks, at most {MAX_HOOKS} are allowed; make ordinary objects of some, \
+                 in waves, or split them over several Applications"
+            ),
+        }]);
+    }
+    Ok(release)
 }
 
 fn one(

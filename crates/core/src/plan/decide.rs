@@ -2,6 +2,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::FieldsHash;
+use super::hooks::{HookAction, failed_hook, hook_actions};
+use super::jobs::job_end;
 use super::options::Keep;
 use super::order::{Order, tier};
 use super::owner::Ownership;
@@ -119,6 +121,8 @@ pub struct Plan {
     /// Applies of all steps, step by step and in each tier by tier. Those of one tier are carried out side by
     /// side; none is empty. Before each step [`Steps::held`](super::Steps::held) says whether it may begin.
     pub applies: Vec<Vec<Action>>,
+    /// Hooks with something to be done about them, in order.
+    pub hooks: Vec<HookAction>,
     /// Prunes by wave and tier in reverse; none is empty.
     pub prunes: Vec<Vec<Action>>,
     /// Objects that belong to somebody else: not touched.
@@ -136,10 +140,10 @@ pub struct Plan {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.applies.is_empty() && self.prunes.is_empty()
+        self.applies.is_empty() && self.prunes.is_empty() && self.hooks.is_empty()
     }
 
-    /// All actions in order.
+    /// All actions in order; no hooks.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         self.applies.iter().chain(&self.prunes).flatten()
     }
@@ -166,7 +170,16 @@ pub fn decide(input: &Input<'_>) -> Plan {
         }
     }
     plan.applies = applies.into_values().collect();
-    prunes(input, &mut plan);
+    hooks(input, &mut plan);
+    if failed_hook(input.progress.runs).is_some() && input.progress.new {
+        // A failed release gets no further; what was as it says already is healed.
+        for tier in &mut plan.applies {
+            tier.retain(|action| matches!(action.verb, Verb::Heal | Verb::Restore));
+        }
+        plan.applies.retain(|tier| !tier.is_empty());
+    } else {
+        prunes(input, &mut plan);
+    }
     plan.changed_by = blame(input, &plan);
     plan
 }
@@ -181,10 +194,23 @@ fn blame(input: &Input<'_>, plan: &Plan) -> BTreeMap<ObjectId, String> {
     healed.chain(&plan.drifted).filter_map(who).collect()
 }
 
+fn hooks(input: &Input<'_>, plan: &mut Plan) {
+    for action in hook_actions(input.release, input.progress, input.observed) {
+        match conflict(input, &action.id, (input.observed)(&action.id).as_ref()) {
+            Some(conflict) => plan.conflicts.push(conflict),
+            None => plan.hooks.push(action),
+        }
+    }
+}
+
 fn verb(input: &Input<'_>, id: &ObjectId, observed: Option<&Observed>) -> Option<Verb> {
     let applied = (input.applied)(id);
     let same = |applied: &Applied| Some(&applied.digest) == input.release.object_digest(id);
     let Some(observed) = observed else {
+        let digest = input.release.object_digest(id)?;
+        if job_end(input.progress.runs, id, digest).is_some() {
+            return None;
+        }
         return Some(if applied.as_ref().is_some_and(same) { Verb::Restore } else { Verb::Create });
     };
     // A terminating object cannot be brought back; its end is an event, and then it is restored.
@@ -267,7 +293,7 @@ pub fn foreign(input: &Input<'_>, id: &ObjectId, ownership: &Ownership) -> Optio
 }
 
 fn prunes(input: &Input<'_>, plan: &mut Plan) {
-    let surplus: Vec<_> = input.inventory.iter().filter(|id| input.release.get(id).is_none()).collect();
+    let surplus: Vec<_> = input.inventory.iter().filter(|id| !input.release.contains(id)).collect();
     let (kept, pruned): (Vec<_>, Vec<_>) = surplus.into_iter().partition(|id| {
         !input.policy.prune || (input.observed)(id).is_some_and(|observed| observed.keep.on_prune)
     });

@@ -1,5 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
+use super::jobs::is_job;
 use crate::object::{Digest, ObjectId, canonical_json};
 use crate::release::Release;
 
@@ -22,10 +23,11 @@ pub fn own_fields(manager: &str, entries: &[ManagedFieldsEntry]) -> Option<Field
     Some(FieldsHash(Digest::of_bytes(fields.as_bytes()).short(16).to_owned()))
 }
 
-/// [`combined_fields`] of a release. What is left alone once it exists may be as it likes.
+/// [`combined_fields`] of a release. What is left alone once it exists may be as it likes, and a Job may be gone
+/// once it ended.
 pub fn release_fields(release: &Release, fields: &dyn Fn(&ObjectId) -> Option<FieldsHash>) -> String {
-    let found: Vec<_> =
-        release.ids().iter().map(|id| fields(id).filter(|_| !release.is_left_alone(id))).collect();
+    let counts = |id: &ObjectId| !release.is_left_alone(id) && !is_job(id);
+    let found: Vec<_> = release.ids().iter().map(|id| fields(id).filter(|_| counts(id))).collect();
     combined_fields(release.ids().iter().zip(found.iter().map(Option::as_ref)))
 }
 

@@ -34,7 +34,8 @@ pub fn is_immutable(message: &str) -> bool {
 }
 
 /// Whether a live object may be deleted and made anew because a field of it cannot change. Only where the
-/// object says so, and never what holds data or an address that others know.
+/// object says so, and a Job, which runs once for each content; never what holds data or an address that others
+/// know.
 ///
 /// # Errors
 /// What a user can do instead.
@@ -54,6 +55,7 @@ pub fn may_replace(desired: &Object, live: &Value) -> Result<(), String> {
         Some(what) => Err(format!(
             "Windlass never recreates {what}: take the change back, or give the new one another name"
         )),
+        None if gvk.group == "batch" && gvk.kind == "Job" => Ok(()),
         None if ObjectOptions::admitted(desired).replace => Ok(()),
         None => Err("take the change back, give the new object another name, or have this one deleted and \
                      made anew with the annotation windlass.dev/replace: immutable"

@@ -2,6 +2,7 @@ mod admit;
 mod contend;
 mod decide;
 mod fence;
+mod hooks;
 mod immutable;
 mod leave;
 mod moving;

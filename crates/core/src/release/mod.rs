@@ -234,6 +234,11 @@ impl Release {
         })
     }
 
+    /// Whether an object or a hook of it has this identity.
+    pub fn contains(&self, id: &ObjectId) -> bool {
+        self.get(id).is_some() || self.hook(id).is_some()
+    }
+
     /// The hook of an identity.
     pub fn hook(&self, id: &ObjectId) -> Option<ReleaseHook<'_>> {
         self.hooks().find(|hook| hook.id == id)

@@ -9,22 +9,25 @@ mod send;
 mod served;
 mod settle;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Action, CRD_TIER, Conflict, Order, Stage, Steps, Verb, tier};
+use windlass_core::plan::{Action, CRD_TIER, Conflict, HookAction, Order, Plan, Stage, Steps, Verb, tier};
 use windlass_core::release::Release;
 
-use super::Scope;
 use super::begin::{Begun, store};
 use super::moving::{self, Waiting};
 use super::plan::prune_approved;
+use super::{Scope, hooks};
+use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
 
-pub use fence::until_settled;
+pub use fence::{Written, until_settled, write};
+pub use object::resource;
 pub use prune::{find, prune_one};
 pub use replace::explained;
 pub use settle::settled;
@@ -41,6 +44,8 @@ pub struct Outcome {
     pub waiting: Option<String>,
     /// Prunes that wait for other Applications.
     pub moving: Option<Waiting>,
+    /// When hooks have to be looked at again, besides the events of the watches.
+    pub again: Option<Duration>,
 }
 
 /// What came of one action.
@@ -57,41 +62,64 @@ enum ActionResult {
 
 /// Carries a plan out, as far as its steps may begin: the watches tell when the next one may. Errors of single objects do not stop the others, so that one pass tells all of them;
 /// but nothing is pruned after an error.
-pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun) -> Outcome {
+///
+/// # Errors
+/// Where what has to be recorded before it is done cannot be.
+pub async fn carry_out(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    mut begun: Begun,
+) -> Result<Outcome, ClusterError> {
     let mut done = Vec::new();
     let mut errors = Vec::new();
     moving::heard(scope, memory, None);
     let Some(release) = begun.chosen.release.clone() else {
-        return Outcome { begun, done, errors, waiting: None, moving: None };
+        return Ok(Outcome { begun, done, errors, waiting: None, again: None, moving: None });
     };
-    if !begun.plan.applies.is_empty()
+    if !(begun.plan.applies.is_empty() && begun.plan.hooks.is_empty())
         && scope.app.spec.sync.create_namespace
         && let Err(failure) = namespace::create(scope).await
     {
         errors.push(failure);
-        return Outcome { begun, done, errors, waiting: None, moving: None };
+        return Ok(Outcome { begun, done, errors, waiting: None, again: None, moving: None });
     }
-    let order = Order::of(&release);
+    let (mut waiting, mut again) = (None, None);
     let is_new = begun.chosen.progress(memory.status.as_ref()).new;
-    let (mut waiting, mut stage) = (None, None);
-    for mut actions in std::mem::take(&mut begun.plan.applies) {
-        let Some(first) = actions.first() else { continue };
-        let next = order.stage(&first.id);
-        if is_new && waiting.is_none() && next != stage {
+    let order = Order::of(&release);
+    for (stage, work) in by_stage(&mut begun.plan, &order) {
+        if is_new && waiting.is_none() {
             settle::settled(scope, &done).await;
-            waiting = next.and_then(|next| held(scope, &release, &order, next));
-            stage = next;
+            waiting = stage.and_then(|stage| held(scope, memory, &release, &order, Some(stage)));
         }
-        if waiting.is_some() {
-            // What was as the release says already and was changed by others waits for nothing.
-            actions.retain(|action| matches!(action.verb, Verb::Heal | Verb::Restore));
+        for mut actions in work.tiers {
+            if waiting.is_some() {
+                // What was as the release says already and was changed by others waits for nothing.
+                actions.retain(|action| matches!(action.verb, Verb::Heal | Verb::Restore));
+            }
+            let crds = actions.first().is_some_and(|a| tier(&a.id.group, &a.id.kind) == CRD_TIER);
+            let results = run(actions, |action| object::apply(scope, memory, &release, action)).await;
+            sort(results, &mut begun, &mut done, &mut errors);
+            if crds && let Err(failure) = served::established(scope, &release).await {
+                errors.push(failure);
+            }
         }
-        let crds = actions.first().is_some_and(|a| tier(&a.id.group, &a.id.kind) == CRD_TIER);
-        let results = run(actions, |action| object::apply(scope, memory, &release, action)).await;
-        sort(results, &mut begun, &mut done, &mut errors);
-        if crds && let Err(failure) = served::established(scope, &release).await {
-            errors.push(failure);
+        if waiting.is_none() && errors.is_empty() && !work.hooks.is_empty() {
+            let ran = hooks::run(scope, memory, &release, &work.hooks).await?;
+            errors.extend(ran.errors);
+            begun.plan.conflicts.extend(ran.conflicts);
+            again = ran.again.or(again);
         }
+    }
+    if is_new && let Some(failure) = hooks::failure(memory, &release) {
+        let due = hooks::actions(scope, memory, &release).into_iter().filter(|hook| !hook.clean);
+        let ran = hooks::run(scope, memory, &release, &due.collect::<Vec<_>>()).await?;
+        errors.insert(0, failure);
+        errors.extend(ran.errors);
+        again = ran.again.or(again);
+    }
+    errors.extend(hooks::clean(scope, memory, &release).await);
+    if is_new {
+        waiting = waiting.or_else(|| held(scope, memory, &release, &order, None));
     }
     let mut moving = None;
     if errors.is_empty() {
@@ -132,14 +160,50 @@ pub async fn carry_out(scope: &Scope<'_>, memory: &mut Memory, mut begun: Begun)
         }
     }
     done.splice(0..0, std::mem::take(&mut memory.untold));
-    Outcome { begun, done, errors, waiting, moving }
+    Ok(Outcome { begun, done, errors, waiting, again, moving })
 }
 
-/// What a step of the release waits for.
-fn held(scope: &Scope<'_>, release: &Release, order: &Order, stage: Stage) -> Option<String> {
+/// The first of the steps that only a failed release has.
+const FAILED: Stage = Stage::SyncFail(i32::MIN);
+
+/// What is to be done in one step.
+#[derive(Default)]
+struct Work {
+    tiers: Vec<Vec<Action>>,
+    hooks: Vec<HookAction>,
+}
+
+/// Takes applies and the hooks of a release that has not failed out of the plan, step by step.
+fn by_stage(plan: &mut Plan, order: &Order) -> BTreeMap<Option<Stage>, Work> {
+    let mut stages: BTreeMap<_, Work> = BTreeMap::new();
+    for actions in std::mem::take(&mut plan.applies) {
+        let stage = actions.first().and_then(|first| order.stage(&first.id));
+        stages.entry(stage).or_default().tiers.push(actions);
+    }
+    for hook in std::mem::take(&mut plan.hooks) {
+        if !hook.clean && hook.stage < FAILED {
+            stages.entry(Some(hook.stage)).or_default().hooks.push(hook);
+        }
+    }
+    stages
+}
+
+/// What a step of the release waits for; without one, the hooks that the release as a whole waits for.
+fn held(
+    scope: &Scope<'_>,
+    memory: &Memory,
+    release: &Release,
+    order: &Order,
+    stage: Option<Stage>,
+) -> Option<String> {
     let world = &scope.ctx.world;
     let (observed, applied) = (|id: &ObjectId| world.observed(id), |id: &ObjectId| world.applied(id));
-    Steps { release, order, observed: &observed, applied: &applied }.held(stage)
+    let runs = hooks::known(scope, memory, release);
+    let steps = Steps { release, order, observed: &observed, applied: &applied, runs: &runs };
+    match stage {
+        Some(stage) => steps.held(stage),
+        None => steps.held_by_hooks(),
+    }
 }
 
 /// A wait for other Applications that began only just is not worth telling; gives the time after which to

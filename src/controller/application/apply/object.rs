@@ -42,7 +42,11 @@ pub async fn apply(scope: &Scope<'_>, memory: &Memory, release: &Release, action
     }
 }
 
-async fn resource(scope: &Scope<'_>, desired: &ReleaseObject) -> Result<(ApiResource, KindScope), Failure> {
+/// The kind of an object as the API server serves it.
+pub async fn resource(
+    scope: &Scope<'_>,
+    desired: &ReleaseObject,
+) -> Result<(ApiResource, KindScope), Failure> {
     let gvk = desired.object.gvk();
     match scope.ctx.catalog.resource(gvk).await {
         Ok(Some(resource)) => Ok(resource),

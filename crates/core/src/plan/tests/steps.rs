@@ -140,7 +140,8 @@ impl Cluster {
             Some(Applied { digest: self.release.object_digest(id)?.clone(), fields: None })
         };
         let order = Order::of(&self.release);
-        Steps { release: &self.release, order: &order, observed: &observed, applied: &applied }.held(stage)
+        Steps { release: &self.release, order: &order, observed: &observed, applied: &applied, runs: &[] }
+            .held(stage)
     }
 }
 
