@@ -9,9 +9,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
-use windlass_core::api::{Application, ApplicationStatus, HealthStatus, ReleaseRef, Request, SourceState};
+use windlass_core::api::{
+    Application, ApplicationStatus, HealthStatus, ReleaseRef, Request, SourceState, SyncStatus,
+};
 use windlass_core::release::{Fate, MAX_PREVIOUS, Release};
 
+use super::assess::Assessed;
 use super::prove::Proved;
 use super::{Scope, back_off, begin, conditions, events, history, hooks, moving};
 use crate::cluster::error::ClusterError;
@@ -42,8 +45,13 @@ pub async fn status(
         again.push(Some(back_off(memory.attempts.saturating_sub(1))));
     }
     let too_soon = memory.status_written.is_some_and(|at| at.elapsed() < DISPLAY_PAUSE);
-    if status != before && only_display_differs(&before, &status) && too_soon {
+    let news = status != before || memory.unwritten;
+    if news && too_soon && (settles(assessed) || only_display_differs(&before, &status)) {
         again.push(Some(DISPLAY_PAUSE));
+        if settles(assessed) {
+            events::publish(scope, &before, &status, &proved).await;
+            (memory.status, memory.unwritten) = (Some(status), true);
+        }
     } else {
         events::publish(scope, &before, &status, &proved).await;
         write(scope, memory, status).await?;
@@ -56,6 +64,14 @@ pub async fn status(
         AppView { application: shown(scope, memory), objects: proved.assessed.objects },
     );
     Ok(again.into_iter().flatten().min())
+}
+
+/// Whether everything is applied and the cluster's own controllers are about to answer: then their answer is
+/// written with it. A controller that ends before that applies the release once more, which changes nothing.
+fn settles(assessed: &Assessed) -> bool {
+    assessed.failure.is_none()
+        && assessed.sync == SyncStatus::Synced
+        && assessed.health.status == HealthStatus::Progressing
 }
 
 /// Tells that nothing is done for a suspended Application.
@@ -221,7 +237,7 @@ pub async fn write(
     memory: &mut Memory,
     status: ApplicationStatus,
 ) -> Result<(), ClusterError> {
-    if memory.status.as_ref() == Some(&status) && scope.app.status.is_some() {
+    if memory.status.as_ref() == Some(&status) && scope.app.status.is_some() && !memory.unwritten {
         return Ok(());
     }
     let api = Api::<Application>::namespaced(scope.ctx.clients.requests.clone(), &scope.key.namespace);
@@ -235,7 +251,7 @@ pub async fn write(
         match api.replace_status(&scope.key.name, &params, &app).await.map_err(ClusterError::from) {
             Ok(stored) => {
                 scope.ctx.metrics.status_writes.with_label_values(&["ok"]).inc();
-                memory.status = Some(status);
+                (memory.status, memory.unwritten) = (Some(status), false);
                 memory.status_written = Some(tokio::time::Instant::now());
                 // The specification that this reconcile is about stays the one it began with.
                 let mut seen = Application::clone(&scope.app);
