@@ -178,7 +178,7 @@ fn what_the_api_server_refuses() {
             "selector",
             &[("app.yaml", &selector)],
             "PreflightFailed",
-            &["selector/app.yaml", "spec.selector", "another name"],
+            &["selector/app.yaml", "/spec/selector/matchLabels/app", "another name"],
         ),
         case("field", &[("app.yaml", &field)], "PreflightFailed", &["field/app.yaml", ".spec.replicaz"]),
     ];
