@@ -9,11 +9,14 @@ mod crds;
 mod diff;
 mod get;
 pub mod health;
+mod history;
 pub mod install;
 pub mod offline;
 pub mod output;
 mod refresh;
 pub mod request;
+mod retry;
+mod rollback;
 mod sync;
 pub mod text;
 mod version;
@@ -47,6 +50,12 @@ enum Command {
     Refresh(refresh::Refresh),
     /// Ask the controller to apply the sources now, and wait until the Application is ready
     Sync(sync::Sync),
+    /// Show the releases of an Application and which can be gone back to
+    History(history::History),
+    /// Ask the controller to go back to an earlier release, and wait until it is live
+    Rollback(rollback::Rollback),
+    /// Ask the controller to try again what failed or is quarantined, and wait until the Application is ready
+    Retry(retry::Retry),
     /// Wait until Applications are ready, synced or healthy
     Wait(wait::Wait),
     /// Show what a sync would change, by a dry run on the API server
@@ -90,6 +99,9 @@ impl Command {
             Self::Get(command) => wait_for(command.run()),
             Self::Refresh(command) => wait_for(command.run()),
             Self::Sync(command) => wait_for(command.run()),
+            Self::History(command) => wait_for(command.run()),
+            Self::Rollback(command) => wait_for(command.run()),
+            Self::Retry(command) => wait_for(command.run()),
             Self::Wait(command) => wait_for(command.run()),
             Self::Diff(command) => wait_for(command.run()),
             Self::Build(command) => command.run(),

@@ -23,7 +23,7 @@ pub struct Refresh {
 impl Refresh {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let connection = self.connection.connect().await?;
-        ask(&connection, &self.name, Action::Refresh, None, &self.patience, |application| {
+        ask(&connection, &self.name, Action::Refresh.into(), &self.patience, |application| {
             Look::Done(format!("looked; {}", waiting_for(application)))
         })
         .await

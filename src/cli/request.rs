@@ -28,6 +28,23 @@ pub struct Patience {
     timeout: api::Duration,
 }
 
+/// What is asked for.
+#[derive(Debug)]
+pub struct Wish {
+    /// What to do.
+    pub action: Action,
+    /// The revision that may prune more than the limit.
+    pub revision: Option<String>,
+    /// The release to go back to.
+    pub release: Option<String>,
+}
+
+impl From<Action> for Wish {
+    fn from(action: Action) -> Self {
+        Self { action, revision: None, release: None }
+    }
+}
+
 /// Writes a request for the Application `name` and waits until it is carried out and `judge` says that its
 /// outcome is there.
 ///
@@ -37,8 +54,7 @@ pub struct Patience {
 pub async fn ask(
     connection: &Connection,
     name: &str,
-    action: Action,
-    revision: Option<String>,
+    wish: Wish,
     patience: &Patience,
     judge: impl Fn(&Application) -> Look,
 ) -> anyhow::Result<Exit> {
@@ -47,10 +63,10 @@ pub async fn ask(
     }
     let request = Request {
         id: format!("{:016x}", rand::rng().random::<u64>()),
-        action,
+        action: wish.action,
         by: connection.user.chars().take(LONGEST_USER).collect(),
-        revision,
-        release: None,
+        revision: wish.revision,
+        release: wish.release,
     };
     let annotation = serde_json::to_string(&request)?;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}}));

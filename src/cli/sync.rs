@@ -5,7 +5,7 @@ use windlass_core::api::Action;
 
 use super::connection::ConnectionArgs;
 use super::output::Exit;
-use super::request::{Patience, ask};
+use super::request::{Patience, Wish, ask};
 use super::wait::{Goal, look};
 
 /// Ask the controller to look at the sources and apply them, even where the sync mode is Manual, and wait
@@ -27,9 +27,7 @@ impl Sync {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let connection = self.connection.connect().await?;
         let action = if self.allow_prune.is_some() { Action::AllowPrune } else { Action::Sync };
-        ask(&connection, &self.name, action, self.allow_prune, &self.patience, |application| {
-            look(application, Goal::Ready)
-        })
-        .await
+        let wish = Wish { revision: self.allow_prune, ..action.into() };
+        ask(&connection, &self.name, wish, &self.patience, |application| look(application, Goal::Ready)).await
     }
 }

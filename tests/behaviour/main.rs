@@ -22,6 +22,7 @@ mod gates;
 mod handover;
 mod harness;
 mod health_checks;
+mod history;
 mod hooks;
 mod ignore;
 mod immutable;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         adoption::tests(),
         takeover_tools::tests(),
         modes::tests(),
+        history::tests(),
         cli::tests(),
         observe::tests(),
         kinds::tests(),

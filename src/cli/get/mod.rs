@@ -103,7 +103,7 @@ fn as_list(objects: Vec<DynamicObject>) -> serde_json::Result<Value> {
 }
 
 /// A span of time in one unit, or two where the first is small: `45s`, `3m10s`, `5h`, `12d`.
-fn age(since: Timestamp, now: Timestamp) -> String {
+pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {

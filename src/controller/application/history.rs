@@ -39,7 +39,11 @@ pub fn begin(
     if let Some(last) = status.history.first().filter(|last| last.digest == digest.as_str()) {
         return last.number;
     }
-    let number = next_number(memory, status);
+    // It was stored with its number before it is told.
+    let last = status.history.first().map_or(0, |last| last.number);
+    let stored =
+        memory.releases.find(digest.as_str()).map(|kept| kept.number).filter(|&number| number > last);
+    let number = stored.unwrap_or_else(|| next_number(memory, status));
     let entry = HistoryEntry {
         number,
         digest: digest.as_str().to_owned(),
