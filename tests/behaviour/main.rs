@@ -39,6 +39,8 @@ mod requests;
 mod restart;
 mod rights;
 mod rollback;
+mod rollback_choices;
+mod rollback_stages;
 mod sources;
 mod store;
 mod strip;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
     // Those that wait longest come first.
     let tests = [
         rollback::tests(),
+        rollback_stages::tests(),
+        rollback_choices::tests(),
         sources::tests(),
         moving::tests(),
         renaming::tests(),
