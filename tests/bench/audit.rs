@@ -129,8 +129,10 @@ fn parse(event: &Value) -> Option<Request> {
         "" => text("/objectRef/resource").to_owned(),
         subresource => format!("{}/{subresource}", text("/objectRef/resource")),
     };
+    // What the server only tries out is no write.
+    let tried = text("/requestURI").contains("dryRun=All");
     (stage == if verb == "watch" { "ResponseStarted" } else { "ResponseComplete" }).then(|| Request {
-        verb: verb.to_owned(),
+        verb: if tried { format!("dry-run {verb}") } else { verb.to_owned() },
         resource,
         namespace: text("/objectRef/namespace").to_owned(),
         code: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or(0),
