@@ -88,7 +88,7 @@ fn report(
         Output::Yaml => out.write_all(yaml::write(&serde_json::to_value(&rows)?).as_bytes())?,
     }
     out.flush()?;
-    let well = |row: &Row| matches!(row.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    let well = |row: &Row| row.status.is_good();
     Ok(if rows.iter().all(well) { Exit::Ok } else { Exit::Differs })
 }
 

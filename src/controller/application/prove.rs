@@ -131,9 +131,9 @@ fn excuse(assessed: &Assessed, pointer: Option<&ReleaseRef>) -> Option<String> {
         return Some("that is no fault of the release".to_owned());
     }
     let before: BTreeSet<_> = pointer.iter().flat_map(|pointer| &pointer.unhealthy_before).collect();
-    let good = |status| matches!(status, HealthStatus::Healthy | HealthStatus::Suspended);
     let degraded = assessed.objects.iter().any(|object| object.health.status == HealthStatus::Degraded);
-    let bad = |status| if degraded { status == HealthStatus::Degraded } else { !good(status) };
+    let bad =
+        |status: HealthStatus| if degraded { status == HealthStatus::Degraded } else { !status.is_good() };
     let mut bad = assessed.objects.iter().filter(|object| bad(object.health.status));
     let excused = !before.is_empty() && bad.all(|object| before.contains(&object.id.to_annotation()));
     excused.then(|| "the same was unhealthy before this release".to_owned())

@@ -161,7 +161,7 @@ fn stands(
     let begun = &assessed.outcome.begun;
     let digest = release.digest().as_str();
     let now = || Time(Timestamp::now());
-    let healthy = matches!(assessed.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    let healthy = assessed.health.status.is_good();
     if begun.chosen.on_trial(status) {
         if status.next.as_ref().is_none_or(|next| next.digest != digest) {
             begin::begin(status, memory, release, begun.started);

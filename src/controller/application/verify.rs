@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{Gate, GateState, HealthStatus, LocalReference};
+use reqwest::header::HeaderValue;
+use windlass_core::api::{Gate, GateState, LocalReference};
 use windlass_core::gate::{Sample, Verdict, judge, look};
 
 use super::Scope;
@@ -13,7 +13,6 @@ use super::assess::Assessed;
 use super::resolve::secret_credentials;
 use crate::controller::context::Memory;
 use crate::prometheus::Endpoint;
-use crate::source::git::Credentials;
 
 /// Shortest time between two looks of one gate, whatever its interval says.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,8 +33,7 @@ pub async fn gates(scope: &Scope<'_>, memory: &Memory, assessed: &Assessed) -> O
     let verify = scope.app.spec.verify.as_ref()?;
     let status = memory.status.clone().unwrap_or_default();
     let chosen = &assessed.outcome.begun.chosen;
-    let healthy = matches!(assessed.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
-    if !(assessed.complete && healthy && chosen.on_trial(&status)) {
+    if !(assessed.complete && assessed.health.status.is_good() && chosen.on_trial(&status)) {
         return None;
     }
     let now = Timestamp::now();
@@ -94,7 +92,7 @@ async fn endpoint(scope: &Scope<'_>, gate: &Gate) -> Result<Endpoint, String> {
         return Ok(Endpoint { address, authorization: None });
     };
     let authorization = match &server.secret_ref {
-        Some(secret) => Some(authorization(scope, gate, secret).await?),
+        Some(secret) => authorization(scope, gate, secret).await?,
         None => None,
     };
     Ok(Endpoint { address: server.address.clone(), authorization })
@@ -104,23 +102,8 @@ async fn authorization(
     scope: &Scope<'_>,
     gate: &Gate,
     secret: &LocalReference,
-) -> Result<HeaderValue, String> {
+) -> Result<Option<HeaderValue>, String> {
     let what = format!("gate {}", gate.name);
     let credentials = secret_credentials(scope, &what, secret).await.map_err(|failure| failure.message)?;
-    header(&credentials).ok_or_else(|| format!("{what}: Secret {} cannot be sent as a header", secret.name))
-}
-
-fn header(credentials: &Credentials) -> Option<HeaderValue> {
-    use base64::Engine as _;
-    let text = match credentials {
-        Credentials::Anonymous => return None,
-        Credentials::Basic { username, password } => {
-            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-            format!("Basic {pair}")
-        }
-        Credentials::Bearer { token } => format!("Bearer {token}"),
-    };
-    let mut value = HeaderValue::from_str(&text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    credentials.authorization().map_err(|problem| format!("{what}: {problem}"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{Action, HealthStatus, Quarantined, Source, WriteBack, bounded_message};
+use windlass_core::api::{Quarantined, Source, WriteBack, bounded_message};
 use windlass_core::release::{Effective, SourceRecord};
 
 use super::prove::Proved;
@@ -30,7 +30,7 @@ struct Outcome {
 pub async fn rollback(scope: &Scope<'_>, memory: &mut Memory, mut proved: Proved) -> Proved {
     let Some(policy) = &scope.app.spec.sync.write_back_rollback else { return proved };
     let assessed = &proved.assessed;
-    let healthy = matches!(assessed.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    let healthy = assessed.health.status.is_good();
     let done = assessed.outcome.begun.chosen.effective == Effective::Undone && assessed.complete && healthy;
     let Some(entry) = memory.releases.undone().map(|(_, entry)| entry.clone()).filter(|_| done) else {
         return proved;
@@ -123,10 +123,8 @@ async fn one(
 }
 
 fn message(scope: &Scope<'_>, entry: &Quarantined, good: &SourceRecord, bad: &SourceRecord) -> String {
-    let by_hand = scope.request.as_ref().is_some_and(|request| request.action == Action::Rollback);
-    let how = if by_hand { "Rolled back by hand" } else { "Rolled back" };
     format!(
-        "Restore {} of Application {}\n\n{how}: {} is quarantined ({}): {}\n\nThe files that the Application \
+        "Restore {} of Application {}\n\nRolled back: {} is quarantined ({}): {}\n\nThe files that the Application \
          reads are as they were at {}.\n",
         good.revision, scope.key, bad.commit, entry.reason, entry.message, good.commit
     )

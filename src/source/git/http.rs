@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -48,7 +46,8 @@ impl Session {
     /// where the credentials cannot be sent, `SourceUnreachable` where no client can be made.
     pub fn new(url: &str, credentials: &Credentials, patience: Patience) -> Result<Self, Failure> {
         let asked = address(url)?;
-        let authorization = authorization(credentials)
+        let authorization = credentials
+            .authorization()
             .map_err(|text| Failure::permanent("AuthenticationFailed", format!("{asked}: {text}")))?;
         Ok(Self {
             shared: shared()?,
@@ -175,20 +174,6 @@ fn address(url: &str) -> Result<Url, Failure> {
         return Err(invalid(host, "the address has a ? or # in it; a repository has neither"));
     }
     Ok(parsed)
-}
-
-fn authorization(credentials: &Credentials) -> Result<Option<HeaderValue>, &'static str> {
-    let text = match credentials {
-        Credentials::Anonymous => return Ok(None),
-        Credentials::Basic { username, password } => {
-            format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
-        }
-        Credentials::Bearer { token } => format!("Bearer {token}"),
-    };
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| "bearerToken in the Secret of secretRef has a line break or control character in it")?;
-    value.set_sensitive(true);
-    Ok(Some(value))
 }
 
 /// The body of an answer, read as it comes.

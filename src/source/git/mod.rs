@@ -23,6 +23,9 @@ mod transport;
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 pub use http::Patience;
@@ -62,6 +65,27 @@ pub enum Credentials {
         /// The token.
         token: String,
     },
+}
+
+impl Credentials {
+    /// The value of the header `Authorization`, which is never shown; none without credentials.
+    ///
+    /// # Errors
+    /// What in the Secret keeps it from being sent.
+    pub fn authorization(&self) -> Result<Option<HeaderValue>, &'static str> {
+        let text = match self {
+            Self::Anonymous => return Ok(None),
+            Self::Basic { username, password } => {
+                format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+            }
+            Self::Bearer { token } => format!("Bearer {token}"),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(
+            |_| "bearerToken in the Secret of secretRef has a line break or control character in it",
+        )?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -121,6 +121,13 @@ pub enum HealthStatus {
     Degraded,
 }
 
+impl HealthStatus {
+    /// Whether nothing is left to wait for or to mend: it works, or was told to stand still.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Healthy | Self::Suspended)
+    }
+}
+
 /// What a source resolved to.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

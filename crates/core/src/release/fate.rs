@@ -79,7 +79,7 @@ pub fn fate(trial: &Trial<'_>) -> Fate {
     if trial.health == HealthStatus::Degraded {
         return failed(trial, "Degraded", trial.message);
     }
-    if !trial.complete || !matches!(trial.health, HealthStatus::Healthy | HealthStatus::Suspended) {
+    if !trial.complete || !trial.health.is_good() {
         return Fate::Open;
     }
     match trial.gates {
