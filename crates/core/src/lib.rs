@@ -14,5 +14,6 @@ pub mod health;
 pub mod object;
 pub mod plan;
 pub mod release;
+pub mod rollout;
 pub mod waiting;
 pub mod yaml;

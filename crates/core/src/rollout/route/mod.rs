@@ -1,0 +1,2 @@
+//! Where requests go while a rollout runs: the routes and Services that Git desires, with the share of the
+//! candidate merged in.
