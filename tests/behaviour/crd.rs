@@ -30,6 +30,11 @@ fn render(render: Value) -> Value {
     spec
 }
 
+fn gates(mut gate: Value) -> Value {
+    gate["name"] = json!("errors");
+    with("verify", json!({"gates": [gate]}))
+}
+
 fn sources(names: &[&str]) -> Value {
     let git = json!({"url": "https://git.example/env.git", "branch": "main"});
     json!({"sources": names.iter().map(|name| json!({"name": name, "git": git})).collect::<Vec<_>>()})
@@ -90,6 +95,43 @@ fn wrong_applications_are_refused() {
         ),
         ("namespace", with("destination", json!({"namespace": "Not_A_Name"})), "spec.destination.namespace"),
         ("long namespace", with("destination", json!({"namespace": long})), "spec.destination.namespace"),
+        ("no gate", gates(json!({})), "set exactly one of threshold, ratio, compare, cel, webhook and job"),
+        (
+            "two gates in one",
+            gates(json!({"threshold": {"query": "q", "max": "1"}, "webhook": {"url": "http://a.example"}})),
+            "set exactly one of threshold, ratio, compare, cel, webhook and job",
+        ),
+        (
+            "a ratio without a stable release beside",
+            gates(json!({"ratio": {"bad": "errors_total", "total": "requests_total"}})),
+            "use them in a RolloutPolicy",
+        ),
+        (
+            "a ratio of expressions",
+            gates(json!({"ratio": {"bad": "rate(errors_total[1m])", "total": "requests_total"}})),
+            "spec.verify.gates[0].ratio.bad",
+        ),
+        (
+            "a comparison of the same",
+            gates(json!({"compare": {"query": "latency"}})),
+            "query must name $pods or $service",
+        ),
+        (
+            "too few requests of a threshold",
+            gates(json!({"threshold": {"query": "q", "max": "1"}, "maxHold": "1h"})),
+            "maxHold and onLowTraffic are for ratio and compare",
+        ),
+        (
+            "a name that the expression could not use",
+            gates(json!({"cel": {"queries": {"error-ratio": "q"}, "expression": "true"}})),
+            "the name of a query starts with a lower-case letter",
+        ),
+        (
+            "a name that has a meaning",
+            gates(json!({"cel": {"queries": {"stable": "q"}, "expression": "true"}})),
+            "the name of a query starts with a lower-case letter",
+        ),
+        ("a threshold without bounds", gates(json!({"threshold": {"query": "q"}})), "set min, max or both"),
         ("no source", json!({"sources": []}), "spec.sources"),
         ("no sources at all", json!({}), "spec.sources"),
         ("eleven sources", sources(&eleven), "must have at most 10 items"),
@@ -164,6 +206,7 @@ fn edges_are_accepted() {
         with("health", json!({"timeout": "1h30m"})),
         with("sync", json!({"pruneLimit": "0%"})),
         with("sync", json!({"pruneLimit": "100%"})),
+        gates(json!({"threshold": {"query": "q", "max": "0.01"}})),
         render(json!({"handlebars": {"valuesFiles": ["../a.yaml"], "values": {"a": {"b": [1, "c", null]}}}})),
     ];
     for spec in cases {
@@ -184,6 +227,12 @@ fn a_choice_can_be_changed_by_server_side_apply() {
     for (spec, expected) in steps {
         let stored = scene.try_application("shop", &spec).unwrap_or_else(|error| panic!("{spec}: {error}"));
         assert_eq!(serde_json::to_value(&stored.spec.sources[0].render).unwrap(), expected);
+    }
+    for max in ["1", "2"] {
+        let spec = gates(json!({"threshold": {"query": "q", "max": max}}));
+        let stored = scene.try_application("shop", &spec).unwrap_or_else(|error| panic!("{spec}: {error}"));
+        let gates = stored.spec.verify.unwrap().gates;
+        assert_eq!(gates[0].threshold.as_ref().and_then(|own| own.max.as_deref()), Some(max));
     }
     // Another manager, which owns none of what is there.
     let branch = serde_json::to_string(&git(json!({"branch": "main"}))).unwrap();

@@ -118,7 +118,7 @@ fn said(verified: Option<&Verified>) -> Gates<'_> {
         None | Some(Verdict::Pass) => Gates::Passed,
         Some(Verdict::Open(_)) => Gates::Judging,
         Some(Verdict::Fail(why)) => Gates::Failed(why),
-        Some(Verdict::NoData(why)) => Gates::Silent(why),
+        Some(Verdict::NoData(why) | Verdict::LowTraffic(why)) => Gates::Silent(why),
     }
 }
 

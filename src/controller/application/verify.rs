@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use reqwest::header::HeaderValue;
 use windlass_core::api::{Gate, GateState, LocalReference};
-use windlass_core::gate::{Sample, Verdict, judge, look};
+use windlass_core::gate::{Look, Sample, Verdict, interval, judge_verify, look, threshold};
 
 use super::Scope;
 use super::assess::Assessed;
@@ -14,8 +14,8 @@ use super::resolve::secret_credentials;
 use crate::controller::context::Memory;
 use crate::prometheus::Endpoint;
 
-/// Shortest time between two looks of one gate, whatever its interval says.
-const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest time until the next look.
+const SOON: Duration = Duration::from_millis(100);
 
 /// What the gates say now.
 pub struct Verified {
@@ -49,29 +49,32 @@ pub async fn gates(scope: &Scope<'_>, memory: &Memory, assessed: &Assessed) -> O
     });
     let gates = futures::future::join_all(asked).await;
     let elapsed = since(healthy_since, now);
-    let verdict = judge(verify, &gates, elapsed);
+    let verdict = judge_verify(verify, &gates, elapsed);
     let due = verify.gates.iter().zip(&gates);
     let due = due.map(|(gate, state)| interval(gate).saturating_sub(since(state.last_look.0, now)));
     let end = verify.period.get().saturating_sub(elapsed);
     let end = (!end.is_zero()).then_some(end);
-    let again = due.chain(end).min().unwrap_or(MIN_INTERVAL).max(Duration::from_millis(100));
+    let again = due.chain(end).min().unwrap_or(SOON).max(SOON);
     Some(Verified { gates, verdict, again })
-}
-
-fn interval(gate: &Gate) -> Duration {
-    gate.threshold.interval.get().max(MIN_INTERVAL)
 }
 
 fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
-async fn ask(scope: &Scope<'_>, gate: &Gate) -> Sample {
+async fn ask(scope: &Scope<'_>, gate: &Gate) -> Look {
+    let Some(spec) = &gate.threshold else {
+        return Look::NoData("this Windlass carries out only threshold gates here".into());
+    };
+    threshold(spec, &value(scope, gate, &spec.query).await)
+}
+
+async fn value(scope: &Scope<'_>, gate: &Gate, query: &str) -> Sample {
     let endpoint = match endpoint(scope, gate).await {
         Ok(endpoint) => endpoint,
         Err(problem) => return Sample::NoData(problem),
     };
-    let query = gate.threshold.query.replace("$namespace", scope.destination());
+    let query = query.replace("$namespace", scope.destination());
     let started = tokio::time::Instant::now();
     let sample = scope.ctx.prometheus.query(&endpoint, &query).await;
     let result = if matches!(sample, Sample::Value(_)) { "value" } else { "no-data" };

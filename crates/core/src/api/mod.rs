@@ -6,6 +6,8 @@
 
 mod application;
 mod duration;
+mod evidence;
+mod gate;
 mod health;
 mod release;
 mod request;
@@ -17,6 +19,8 @@ mod verify;
 
 pub use application::*;
 pub use duration::{Duration, DurationError};
+pub use evidence::*;
+pub use gate::*;
 pub use health::*;
 pub use release::*;
 pub use request::{Action, Request};

@@ -2,6 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::GateState;
+
 /// Most entries in [`ApplicationStatus::history`](super::ApplicationStatus::history).
 pub const MAX_HISTORY: usize = 10;
 /// Most entries in [`ReleaseRef::hooks`].
@@ -55,36 +57,6 @@ impl ReleaseRef {
     pub fn proved(self) -> Self {
         Self { gates: Vec::new(), unhealthy_before: Vec::new(), ..self }
     }
-}
-
-/// What one gate has seen of a release.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct GateState {
-    /// Name of the gate.
-    #[schemars(length(max = 63))]
-    pub name: String,
-
-    /// How many looks gave a value within the bounds.
-    #[serde(default)]
-    pub good: u32,
-
-    /// How many of the last looks in a row gave a value outside of them; looks without data don't count.
-    #[serde(default)]
-    pub bad: u32,
-
-    /// The last value, a decimal number; empty where the last look gave none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 32))]
-    pub value: String,
-
-    /// Why the last look gave no value.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 256))]
-    pub problem: String,
-
-    /// When it looked last.
-    pub last_look: Time,
 }
 
 /// A hook of a release: an object that is created once at its phase and runs to its end.

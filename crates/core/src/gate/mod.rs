@@ -1,9 +1,14 @@
-//! Judges of a release by what its metrics say.
+//! Judges of a release by what its metrics say, and by what services and Jobs say.
 //!
-//! A look gives a [`Sample`] or the reason why there is none; [`look`] adds it to what a gate has seen, and
-//! [`judge`] draws the verdict over all gates. Missing data is never a failure and never a pass: Prometheus
+//! Each gate has one judge. A shell asks what the judge wants to know, the judge makes a [`Look`] of the
+//! answer, [`look`] adds it to what the gate has seen (a [`GateState`](crate::api::GateState), kept in the
+//! status), and [`verdict`] says what follows. Missing data is never a failure and never a pass: Prometheus
 //! that is down says nothing about the release.
 
+mod judge;
+mod look;
 mod threshold;
 
-pub use threshold::{Sample, Verdict, judge, look};
+pub use judge::{Hold, Verdict, consecutive, interval, judge, judge_verify, verdict};
+pub use look::{Look, Sample, look};
+pub use threshold::threshold;
