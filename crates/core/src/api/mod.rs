@@ -15,6 +15,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod verify;
 
 pub use application::*;
@@ -26,6 +27,7 @@ pub use release::*;
 pub use request::{Action, Request};
 pub use status::*;
 pub use sync::*;
+pub use traffic::*;
 pub use verify::*;
 
 /// The API group.

@@ -44,7 +44,16 @@ fn every_list_map_and_free_string_of_the_schema_is_bounded() {
     let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
     let mut unbounded = Vec::new();
     visit(spec, "spec", &mut unbounded);
+    visit(&inlined::<Traffic>(), "traffic", &mut unbounded);
+    visit(&inlined::<TrafficMatch>(), "match", &mut unbounded);
     assert_eq!(unbounded, Vec::<String>::new());
+}
+
+/// The schema of a type, as a CRD has it.
+fn inlined<T: schemars::JsonSchema>() -> serde_json::Value {
+    let mut settings = schemars::generate::SchemaSettings::openapi3();
+    settings.inline_subschemas = true;
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 fn visit(schema: &serde_json::Value, path: &str, unbounded: &mut Vec<String>) {
@@ -66,4 +75,13 @@ fn visit(schema: &serde_json::Value, path: &str, unbounded: &mut Vec<String>) {
     if let Some(items) = schema.get("items") {
         visit(items, &format!("{path}[]"), unbounded);
     }
+}
+
+#[test]
+fn traffic_names_one_router() {
+    let traffic = |text: &str| serde_json::from_str::<Traffic>(text).unwrap();
+    assert_eq!(traffic(r#"{"service": "web"}"#).router(), None);
+    let routed = traffic(r#"{"service": "web", "grpcRoute": {"name": "api"}, "inCluster": "Share"}"#);
+    assert_eq!(routed.router(), Some((RouterKind::GrpcRoute, "api")));
+    assert_eq!(routed.in_cluster, InCluster::Share);
 }
