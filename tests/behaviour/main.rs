@@ -41,6 +41,7 @@ mod rights;
 mod rollback;
 mod rollback_choices;
 mod rollback_stages;
+mod rollback_taken;
 mod sources;
 mod store;
 mod strip;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         rollback::tests(),
         rollback_stages::tests(),
         rollback_choices::tests(),
+        rollback_taken::tests(),
         sources::tests(),
         moving::tests(),
         renaming::tests(),

@@ -52,7 +52,9 @@ fn rolled_back(scene: &Scene, bad: &str) {
     until("rolled back", || {
         let ready = scene.condition("shop", "Ready")?;
         let settings = value(scene, "settings");
-        let told = ready.reason == "RolledBack" && ready.message.contains(&bad[..7]);
+        // A claim that stays and finds no volume is unhealthy after a while, rollback or not.
+        let rolled_back = matches!(ready.reason.as_str(), "RolledBack" | "RollbackFailed");
+        let told = rolled_back && ready.message.contains(&bad[..7]);
         if told && settings == "one" {
             return Ok(());
         }

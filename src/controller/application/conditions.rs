@@ -57,6 +57,9 @@ fn rolled_back(
     if !proved.left.is_empty() {
         message.push_str(&format!("; a rollback leaves {} as is", proved.left));
     }
+    if !proved.existed.is_empty() {
+        message.push_str(&format!("; left: {} existed before the release", proved.existed));
+    }
     if let Some(failure) = &assessed.failure {
         message.push_str(&format!("; {}: {}", failure.reason, failure.message));
     }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{ApplicationStatus, HistoryEntry, MAX_HISTORY, bounded_message};
+use windlass_core::api::{ApplicationStatus, HistoryEntry, MAX_HISTORY, ROLLED_BACK, bounded_message};
 use windlass_core::plan::tell_done;
 use windlass_core::release::{Effective, Release};
 
@@ -19,8 +19,6 @@ pub const APPLIED: &str = "Applied";
 pub const SYNCED: &str = "Synced";
 /// It could not be applied, or did not prove itself.
 pub const FAILED: &str = "Failed";
-/// It was undone.
-pub const ROLLED_BACK: &str = "RolledBack";
 
 /// Adds a release that begins, unless it is the one that began last, and gives its number.
 pub fn begin(

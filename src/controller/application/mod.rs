@@ -26,6 +26,7 @@ mod renaming;
 pub mod render;
 pub mod resolve;
 mod select;
+mod undone;
 mod unreadable;
 mod verify;
 mod write_back;

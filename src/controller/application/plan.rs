@@ -1,17 +1,16 @@
 //! Stage 5: what to do.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::api::Action;
-use windlass_core::object::ObjectId;
 use windlass_core::plan::{Applied, Input, Plan, Progress, decide, release_fields};
-use windlass_core::release::{Effective, Release};
+use windlass_core::release::Release;
 
 use super::select::Chosen;
-use super::{Scope, hooks, leave};
+use super::{Scope, hooks, leave, undone};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -48,7 +47,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
     chosen.release = Some(release.clone());
     compare_after_restart(scope, memory);
     let world = &scope.ctx.world;
-    let undone = undone_inventory(memory, &chosen, &release);
+    let undone = undone::inventory(scope, memory, &chosen, &release);
     let mut inventory = undone.as_ref().map_or(Cow::Borrowed(&memory.inventory), Cow::Borrowed);
     // What another Application waits for is handed over, not pruned: it counts for no limit.
     let wanted = world.wanted(memory.inventory.iter().filter(|id| release.get(id).is_none()));
@@ -56,7 +55,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
         inventory.to_mut().retain(|id| !wanted.contains(id));
     }
     let runs = hooks::known(scope, memory, &release);
-    let plan = decide(&Input {
+    let mut plan = decide(&Input {
         app: scope.key,
         release: &release,
         inventory: &inventory,
@@ -71,6 +70,10 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
         },
         progress: Progress { runs: &runs, ..chosen.progress(memory.status.as_ref()) },
     });
+    if undone.is_some() {
+        let existed = undone::existed(scope, memory, &release);
+        plan.kept.extend(existed.into_iter().filter(|id| memory.inventory.contains(id)));
+    }
     Planned { chosen, plan, heal_later: None }
 }
 
@@ -86,14 +89,6 @@ async fn leave(
     leave::fields(scope, memory, release).await
 }
 
-/// What a rollback may prune: what the undone release added, whatever the limit, and nothing that was there
-/// before it.
-fn undone_inventory(memory: &Memory, chosen: &Chosen, release: &Release) -> Option<BTreeSet<ObjectId>> {
-    let (undone, _) = memory.releases.undone().filter(|_| chosen.effective == Effective::Undone)?;
-    let known = |id: &&ObjectId| release.get(id).is_some() || undone.release.get(id).is_some();
-    Some(memory.inventory.iter().filter(known).cloned().collect())
-}
-
 pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
     scope.request.as_ref().is_some_and(|request| {
         let named = request.revision.as_deref().unwrap_or_default();
@@ -105,7 +100,8 @@ pub(super) fn prune_approved(scope: &Scope<'_>, release: &Release) -> bool {
 /// Has every kind of the release and the inventory watched and known.
 async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Result<(), Failure> {
     let hooks = release.hooks().map(|hook| hook.id);
-    let ids = release.ids().iter().chain(hooks).chain(&memory.inventory);
+    let undone = memory.releases.undone().map_or(&[][..], |(undone, _)| undone.release.ids());
+    let ids = release.ids().iter().chain(hooks).chain(&memory.inventory).chain(undone);
     let kinds: HashSet<_> = ids.map(GroupKind::of).collect();
     let checks = &scope.app.spec.health.checks;
     let checked = |kind: &GroupKind| checks.iter().any(|check| check.fits(&kind.group, &kind.kind));

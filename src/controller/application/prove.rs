@@ -11,10 +11,10 @@ use windlass_core::health::cause::FailureClass;
 use windlass_core::object::ObjectId;
 use windlass_core::release::{Effective, Fate, Gates, Trial, WayBack, fate, undo};
 
-use super::Scope;
 use super::assess::Assessed;
 use super::select::entry;
 use super::verify::{self, Verified};
+use super::{Scope, undone};
 use crate::controller::context::Memory;
 
 /// How often it is looked whether something else than the release still stands in its way.
@@ -36,6 +36,8 @@ pub struct Proved {
     pub rollback_failed: bool,
     /// Objects that the rollback left as the undone release made them.
     pub left: String,
+    /// Objects that existed before the undone release, which took them over.
+    pub existed: String,
     /// When to look again.
     pub again: Option<Duration>,
 }
@@ -55,6 +57,7 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
         fate: None,
         rollback_failed: false,
         left: String::new(),
+        existed: String::new(),
         again: None,
     };
     let chosen = &proved.assessed.outcome.begun.chosen;
@@ -63,6 +66,10 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
         let never_healthy = pointer.is_none_or(|pointer| pointer.healthy_since.is_none());
         proved.rollback_failed = degraded && never_healthy;
         proved.left = left(memory);
+        if let Some(release) = &chosen.release {
+            let existed: Vec<_> = undone::existed(scope, memory, release).into_iter().collect();
+            proved.existed = names(&existed);
+        }
         return proved;
     }
     let Some(release) = chosen.release.clone().filter(|_| on_trial) else { return proved };

@@ -2,6 +2,7 @@
 //! claims them. Plain state behind one lock; no reads, no writes, no clock.
 
 mod checked;
+mod inherited;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,6 +62,7 @@ impl World {
         let entries = meta.managed_fields.as_deref().unwrap_or_default();
         Observed {
             uid: meta.uid.clone().unwrap_or_default(),
+            created: meta.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             resource_version: version(meta),
             ownership: ownership(&self.instance, id, meta),
             fields: own_fields(&self.managers.main, entries),
@@ -167,45 +169,6 @@ impl World {
             let wanted = state.wanting.get(app).into_iter().flatten();
             wanted.into_iter().any(|id| state.claims.get(id) == Some(other))
         })
-    }
-
-    /// Makes everything that `from` claims of `ids` a claim of `taker`, which is told.
-    pub fn hand_over(&self, from: &AppKey, taker: &AppKey, ids: BTreeSet<ObjectId>) {
-        self.with(|state| {
-            for id in &ids {
-                if state.claims.get(id) == Some(from) {
-                    state.claims.insert(id.clone(), taker.clone());
-                }
-            }
-            if let Some(wanted) = state.wanting.get_mut(taker) {
-                wanted.retain(|id| !ids.contains(id));
-            }
-        });
-        self.inherit(taker, ids);
-    }
-
-    /// Notes that `taker` has to look after `ids` from now on, and tells it.
-    pub fn inherit(&self, taker: &AppKey, ids: BTreeSet<ObjectId>) {
-        self.with(|state| state.inherited.entry(taker.clone()).or_default().extend(ids));
-        self.queue.trigger(taker.clone(), Trigger::Event);
-    }
-
-    /// What `app` got and nobody else claims.
-    pub fn inherited(&self, app: &AppKey) -> BTreeSet<ObjectId> {
-        self.with(|state| {
-            let ids = state.inherited.get(app).into_iter().flatten();
-            ids.filter(|id| state.claims.get(*id).is_none_or(|owner| owner == app)).cloned().collect()
-        })
-    }
-
-    /// Whether `app` got something that is not stored as its own yet.
-    pub fn inherits(&self, app: &AppKey) -> bool {
-        self.with(|state| state.inherited.contains_key(app))
-    }
-
-    /// Notes that what `app` got is stored as its own; whether it got anything.
-    pub fn end_inheritance(&self, app: &AppKey) -> bool {
-        self.with(|state| state.inherited.remove(app).is_some())
     }
 
     /// Ends claims of `app`; Applications that want the objects are looked at.

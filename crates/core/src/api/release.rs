@@ -6,6 +6,8 @@ use super::GateState;
 
 /// Most entries in [`ApplicationStatus::history`](super::ApplicationStatus::history).
 pub const MAX_HISTORY: usize = 10;
+/// [`HistoryEntry::result`] of a release that was undone.
+pub const ROLLED_BACK: &str = "RolledBack";
 /// Most entries in [`ReleaseRef::hooks`].
 pub const MAX_HOOKS: usize = 50;
 /// Most entries in [`ApplicationStatus::quarantined`](super::ApplicationStatus::quarantined).

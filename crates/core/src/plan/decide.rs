@@ -20,6 +20,8 @@ use crate::release::Release;
 pub struct Observed {
     /// `metadata.uid`.
     pub uid: String,
+    /// `metadata.creationTimestamp` in seconds since 1970; 0 where there is none.
+    pub created: i64,
     /// `metadata.resourceVersion`; comparable within one kind (KEP-5504).
     pub resource_version: u64,
     /// To whom it belongs.

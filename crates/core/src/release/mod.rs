@@ -1,5 +1,6 @@
 //! A release: everything that an Application wants in the cluster, as of one set of revisions.
 
+mod began;
 mod breaker;
 mod compact;
 mod fate;
@@ -21,6 +22,7 @@ use crate::fields::{Path, without};
 use crate::object::{Cluster, Digest, Object, ObjectId};
 use compact::Bodies;
 
+pub use began::began;
 pub use breaker::{Breaker, WINDOW};
 pub use compact::{CompactError, compact};
 pub use fate::{Fate, Gates, Trial, WayBack, fate};

@@ -1,3 +1,4 @@
+mod began;
 mod breaker;
 mod fate;
 mod placement;

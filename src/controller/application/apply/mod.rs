@@ -140,12 +140,11 @@ pub async fn carry_out(
             }
             sort(results, &mut begun, &mut done, &mut errors);
         }
-        for id in begun.plan.kept.iter().filter(|_| scope.app.spec.sync.prune) {
-            forgotten.push(id.clone());
-        }
+        forgotten.iter().for_each(|id| scope.ctx.world.forget(id));
+        // What stays is still there to be seen.
+        forgotten.extend(begun.plan.kept.iter().filter(|_| scope.app.spec.sync.prune).cloned());
         for id in &forgotten {
             memory.inventory.remove(id);
-            scope.ctx.world.forget(id);
         }
         scope.ctx.world.unclaim(scope.key, forgotten.iter());
         // A claim that outlived its object would stand in another Application's way after a restart. If this

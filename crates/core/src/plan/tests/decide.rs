@@ -38,6 +38,7 @@ fn fields(seed: u32) -> Option<FieldsHash> {
 fn seen(owner: Ownership, hash: u32) -> Observed {
     Observed {
         uid: "u".into(),
+        created: 0,
         resource_version: 1,
         ownership: owner,
         fields: fields(hash),

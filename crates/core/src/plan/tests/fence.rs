@@ -28,6 +28,7 @@ fn app() -> AppKey {
 fn live(ownership: Ownership, hash: u32, deleting: bool) -> Option<Observed> {
     Some(Observed {
         uid: "u".into(),
+        created: 0,
         resource_version: 7,
         wave: 0,
         ownership,

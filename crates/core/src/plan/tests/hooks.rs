@@ -22,6 +22,7 @@ fn hook(kind: &str, name: &str, annotations: Value) -> Value {
 fn seen(status: HealthStatus, message: &str, deleting: bool) -> Observed {
     Observed {
         uid: "u".into(),
+        created: 0,
         resource_version: 1,
         ownership: Ownership::Unowned,
         fields: None,

@@ -125,6 +125,7 @@ impl Cluster {
             let (status, _) = self.live.get(id)?;
             Some(Observed {
                 uid: "u".into(),
+                created: 0,
                 resource_version: 1,
                 ownership: Ownership::Unowned,
                 fields: None,
