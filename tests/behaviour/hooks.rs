@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::api::{HookRun, HookState};
 
-use crate::harness::manifests::config_map;
+use crate::harness::manifests::{config_map, job};
 use crate::harness::{Scene, pause, until};
 use crate::tests;
 
@@ -17,19 +17,6 @@ tests![
     hooks_go_with_their_application,
     a_pod_is_a_hook_too,
 ];
-
-/// A Job with annotations; `pod` is more metadata of its pods.
-fn job(name: &str, image: &str, annotations: Value, pod: Value) -> String {
-    let job = json!({
-        "apiVersion": "batch/v1", "kind": "Job",
-        "metadata": {"name": name, "annotations": annotations},
-        "spec": {"backoffLimit": 0, "template": {
-            "metadata": pod,
-            "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}
-        }}
-    });
-    format!("{job}\n")
-}
 
 fn hook(name: &str, phase: &str) -> String {
     job(name, "tool:1", json!({"windlass.dev/hook": phase}), json!({}))

@@ -13,7 +13,7 @@ use windlass_core::plan::{ended_health, in_sync, job_end, release_fields};
 
 use super::apply::Outcome;
 use super::moving::Waiting;
-use super::{Scope, checks, hooks};
+use super::{Scope, blame, checks, hooks};
 use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
 use crate::controller::view::ObjectView;
@@ -148,6 +148,12 @@ fn explain(
         object.health = object.health.clone().because(&object.id, &cause);
         let found = Some((object.health.status, cause));
         worst = worst.max(found);
+    }
+    if let Some(release) = &outcome.begun.chosen.release {
+        let hooks = blame::running(scope, memory, release);
+        let causes = hooks.iter().filter_map(|hook| blame::cause(scope, &hook.id));
+        worst = causes.map(|cause| Some((HealthStatus::Progressing, cause))).fold(worst, Option::max);
+        unhealthy.extend(hooks);
     }
     scope.ctx.causes.watch(scope.key, unhealthy);
     worst.map(|(_, cause)| cause)

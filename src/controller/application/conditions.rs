@@ -78,7 +78,15 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, proved: 
     if let (Some(undone), Some(_)) = (&chosen.quarantined, &chosen.release) {
         return rolled_back(status, generation, proved, undone, &revision);
     }
-    if let Some(failure) = &assessed.failure {
+    if let Some(Fate::Undone { reason, message }) = &proved.fate {
+        let message = format!("{revision}: {message}; it is being undone");
+        set(status, generation, "Ready", false, reason, &message);
+        set(status, generation, "Reconciling", true, reason, &message);
+        set(status, generation, "Stalled", true, reason, &message);
+        return;
+    }
+    let held = held_for_what_failed(proved);
+    if let Some(failure) = assessed.failure.as_ref().filter(|_| !held) {
         let serving = match (&failure.reason, &status.stable) {
             (reason, Some(stable)) if *reason != "Conflict" => format!("; serving {}", stable.revision),
             _ => String::new(),
@@ -135,6 +143,12 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, proved: 
     set(status, generation, "Ready", ready, reason, &message);
     set(status, generation, "Reconciling", reconciling, reason, if reconciling { &message } else { "" });
     set(status, generation, "Stalled", false, reason, "");
+}
+
+/// Whether the release is held for the very failure that is told otherwise: why it is held says more.
+fn held_for_what_failed(proved: &Proved) -> bool {
+    let Some(Fate::Held { reason, .. }) = &proved.fate else { return false };
+    proved.assessed.failure.as_ref().is_some_and(|failure| failure.reason == *reason)
 }
 
 /// Says that nothing is done.

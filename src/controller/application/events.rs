@@ -3,6 +3,7 @@
 use kube::Resource as _;
 use kube::runtime::events::EventType;
 use windlass_core::api::{AppKey, ApplicationStatus, bounded_message};
+use windlass_core::release::Fate;
 
 use super::Scope;
 use super::history::{summary, trigger};
@@ -16,6 +17,10 @@ pub async fn publish(
     after: &ApplicationStatus,
     proved: &Proved,
 ) {
+    if matches!(proved.fate, Some(Fate::Undone { .. })) {
+        // It is told once it is done.
+        return;
+    }
     let assessed = &proved.assessed;
     let begun = &assessed.outcome.begun;
     let revision = begun.chosen.release.as_ref().map(|r| r.revision().to_owned()).unwrap_or_default();

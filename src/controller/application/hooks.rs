@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::discovery::ApiResource;
-use windlass_core::api::{Action, ApplicationStatus, HookRun, HookState, bounded_message};
+use windlass_core::api::{Action, ApplicationStatus, HookRun, HookState};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{
@@ -14,7 +16,7 @@ use windlass_core::plan::{
 use windlass_core::release::{Phase, Release, ReleaseHook};
 
 use super::apply::{Written, find, prune_one, resource, until_settled, write};
-use super::{Scope, record};
+use super::{Scope, blame, record};
 use crate::cluster::error::{ClusterError, object_failure};
 use crate::cluster::watch::health_of;
 use crate::controller::context::Memory;
@@ -51,11 +53,11 @@ pub fn known(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Vec<HookR
     })
 }
 
-/// Why the release failed, if one of its hooks did.
-pub fn failure(memory: &Memory, release: &Release) -> Option<Failure> {
+/// Why the release failed, if one of its hooks did, and whether the cluster is to blame.
+pub fn failure(memory: &Memory, release: &Release) -> Option<(Failure, bool)> {
     let run = failed_hook(runs(memory, release))?;
     let message = format!("{} hook {} failed: {}", run.phase, run.object, run.message);
-    Some(Failure::permanent("HookFailed", message))
+    Some((Failure::permanent("HookFailed", message), run.environment))
 }
 
 /// A person who asks for a sync wants hooks that failed to run again.
@@ -103,7 +105,7 @@ pub async fn run(
                     Ok(resource) => {
                         let first = step == HookStep::Begin;
                         if first {
-                            note(&mut status, release, &hook, action.phase, HookState::Running, "");
+                            note(&mut status, release, record_of(&hook, action.phase, HookState::Running));
                         }
                         new.push((hook, resource, first));
                     }
@@ -111,11 +113,13 @@ pub async fn run(
                 },
                 HookStep::Succeeded if open => {
                     moved = true;
-                    note(&mut status, release, &hook, action.phase, HookState::Succeeded, "");
+                    note(&mut status, release, record_of(&hook, action.phase, HookState::Succeeded));
                 }
                 HookStep::Failed(why) if open => {
                     moved = true;
-                    note(&mut status, release, &hook, action.phase, HookState::Failed, &why);
+                    let (message, environment) = blame::failed(scope, hook.id, &why).await;
+                    let run = record_of(&hook, action.phase, HookState::Failed);
+                    note(&mut status, release, HookRun { message, environment, ..run });
                 }
                 HookStep::Wait(_) | HookStep::Succeeded | HookStep::Failed(_) => {}
             }
@@ -228,27 +232,26 @@ fn seen(scope: &Scope<'_>, hook: &ReleaseHook<'_>, mut live: DynamicObject) {
     scope.ctx.world.record_applied(hook.id, applied, observed);
 }
 
+/// How far a hook is, where it began just now.
+fn record_of(hook: &ReleaseHook<'_>, phase: Phase, state: HookState) -> HookRun {
+    HookRun {
+        object: hook.id.to_string(),
+        phase: phase.as_str().to_owned(),
+        message: String::new(),
+        state,
+        digest: hook.digest.as_str().to_owned(),
+        environment: false,
+        since: Some(Time(Timestamp::now())),
+    }
+}
+
 /// Records how far a hook is.
-fn note(
-    status: &mut ApplicationStatus,
-    release: &Release,
-    hook: &ReleaseHook<'_>,
-    phase: Phase,
-    state: HookState,
-    message: &str,
-) {
+fn note(status: &mut ApplicationStatus, release: &Release, run: HookRun) {
     let Some(next) = status.next.as_mut().filter(|next| next.digest == release.digest().as_str()) else {
         return;
     };
-    let run = HookRun {
-        object: hook.id.to_string(),
-        phase: phase.as_str().to_owned(),
-        message: bounded_message(message),
-        state,
-        digest: hook.digest.as_str().to_owned(),
-    };
     match next.hooks.iter_mut().find(|known| known.object == run.object && known.phase == run.phase) {
-        Some(known) => *known = run,
+        Some(known) => *known = HookRun { since: known.since.take().or(run.since.clone()), ..run },
         None => next.hooks.push(run),
     }
 }

@@ -8,6 +8,7 @@ pub mod admit;
 mod apply;
 mod assess;
 mod begin;
+mod blame;
 mod checks;
 mod conditions;
 mod contend;

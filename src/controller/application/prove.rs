@@ -9,16 +9,18 @@ use windlass_core::api::{GateState, HealthStatus, OnNoVerdict, ReleaseRef};
 use windlass_core::gate::Verdict;
 use windlass_core::health::cause::FailureClass;
 use windlass_core::object::ObjectId;
-use windlass_core::release::{Effective, Fate, Gates, Trial, WayBack, fate, undo};
+use windlass_core::release::{Effective, Failed, Fate, Gates, Trial, WayBack, fate, undo};
 
 use super::assess::Assessed;
 use super::select::entry;
 use super::verify::{self, Verified};
-use super::{Scope, undone};
+use super::{Scope, hooks, undone};
 use crate::controller::context::Memory;
 
 /// How often it is looked whether something else than the release still stands in its way.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Why a release is not undone for what the cluster did.
+const NO_FAULT: &str = "that is no fault of the release";
 /// Most objects that one message names.
 const TOLD: usize = 5;
 
@@ -77,7 +79,13 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
     let verify = scope.app.spec.verify.as_ref();
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
     let stable = stable.filter(|stable| stable.digest() != release.digest());
+    let hook = hooks::failure(memory, &release);
     let trial = Trial {
+        failed: hook.as_ref().map(|(failure, environment)| Failed {
+            reason: &failure.reason,
+            message: &failure.message,
+            excuse: environment.then_some(NO_FAULT),
+        }),
         complete: proved.assessed.complete,
         health: proved.assessed.health.status,
         message: &proved.assessed.health.message,
@@ -135,14 +143,15 @@ fn excuse(assessed: &Assessed, pointer: Option<&ReleaseRef>) -> Option<String> {
         return Some(format!("it could not be applied, {}", error.message));
     }
     if assessed.cause.as_ref().is_some_and(|cause| cause.class == FailureClass::Environment) {
-        return Some("that is no fault of the release".to_owned());
+        return Some(NO_FAULT.to_owned());
     }
     let before: BTreeSet<_> = pointer.iter().flat_map(|pointer| &pointer.unhealthy_before).collect();
     let degraded = assessed.objects.iter().any(|object| object.health.status == HealthStatus::Degraded);
     let bad =
         |status: HealthStatus| if degraded { status == HealthStatus::Degraded } else { !status.is_good() };
-    let mut bad = assessed.objects.iter().filter(|object| bad(object.health.status));
-    let excused = !before.is_empty() && bad.all(|object| before.contains(&object.id.to_annotation()));
+    let mut bad = assessed.objects.iter().filter(|object| bad(object.health.status)).peekable();
+    // Where no object is to blame, a hook takes too long.
+    let excused = bad.peek().is_some() && bad.all(|object| before.contains(&object.id.to_annotation()));
     excused.then(|| "the same was unhealthy before this release".to_owned())
 }
 

@@ -84,6 +84,14 @@ pub struct HookRun {
     /// Digest of the hook that was begun.
     #[schemars(length(max = 64))]
     pub digest: String,
+
+    /// It failed, and the cluster is to blame: its image could not be pulled for now, its pod had no place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub environment: bool,
+
+    /// When it was begun; of a hook only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
 /// How far a hook is.

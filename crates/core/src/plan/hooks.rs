@@ -2,8 +2,9 @@ use super::decide::Observed;
 use super::moving::holds_data;
 use super::order::{Stage, tier};
 use super::steps::Progress;
-use crate::api::{HealthStatus, HookRun, HookState};
+use crate::api::{HealthStatus, HookRun, HookState, bounded_message};
 use crate::health::Health;
+use crate::health::cause::{Cause, FailureClass};
 use crate::object::ObjectId;
 use crate::release::{Phase, Release, ReleaseHook};
 
@@ -112,6 +113,20 @@ pub fn hook_step(
             None => judged(&live.health),
         },
     }
+}
+
+/// Why a hook failed, in words, and whether the cluster is to blame. `now` is what its pods say after it failed,
+/// `before` what they said last while it ran: a Job that ran out of time has none any more.
+pub fn hook_failure(id: &ObjectId, why: &str, before: Option<&Cause>, now: Option<&Cause>) -> (String, bool) {
+    let out_of_time = why.contains("DeadlineExceeded");
+    let cause = before.filter(|_| out_of_time).or(now).or(before);
+    let health = Health { status: HealthStatus::Degraded, message: why.to_owned() };
+    let told = match cause {
+        Some(cause) => health.because(id, cause),
+        None => health,
+    };
+    let environment = cause.is_some_and(|cause| cause.class == FailureClass::Environment);
+    (bounded_message(&told.message), environment)
 }
 
 fn judged(health: &Health) -> HookStep {

@@ -69,5 +69,7 @@ fn record(id: &ObjectId, digest: &Digest, health: &Health) -> Option<HookRun> {
         message: health.message.clone(),
         state,
         digest: digest.as_str().to_owned(),
+        environment: false,
+        since: None,
     })
 }

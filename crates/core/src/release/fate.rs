@@ -3,6 +3,8 @@ use crate::api::{HealthStatus, OnFailure, OnNoVerdict};
 /// A release that has not proved itself yet, as it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
+    /// What ended it before all of its objects were applied, if anything did.
+    pub failed: Option<Failed<'a>>,
     /// All of its objects are applied.
     pub complete: bool,
     /// The health of its objects, where what took too long counts as Degraded.
@@ -21,6 +23,17 @@ pub struct Trial<'a> {
     pub verify: bool,
     /// Whether it can be undone.
     pub way_back: WayBack<'a>,
+}
+
+/// What ends a release on its way, whatever its objects do: a hook of it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed<'a> {
+    /// In one word.
+    pub reason: &'a str,
+    /// In words.
+    pub message: &'a str,
+    /// Why something else than the release is to blame, if that is so.
+    pub excuse: Option<&'a str>,
 }
 
 /// What the gates of a release say together.
@@ -59,7 +72,7 @@ pub enum Fate {
     /// It failed and stays as it is.
     Held {
         /// Why, in one word.
-        reason: &'static str,
+        reason: String,
         /// Why, in words.
         message: String,
         /// Something else is to blame, so it may become healthy by itself.
@@ -68,7 +81,7 @@ pub enum Fate {
     /// It failed, is quarantined and undone.
     Undone {
         /// Why, in one word.
-        reason: &'static str,
+        reason: String,
         /// Why, in words.
         message: String,
     },
@@ -76,6 +89,13 @@ pub enum Fate {
 
 /// What becomes of a release that has not proved itself.
 pub fn fate(trial: &Trial<'_>) -> Fate {
+    if let Some(Failed { reason, message, excuse }) = trial.failed {
+        // It has ended, so it does not become better by itself, whoever is to blame.
+        return match failed(&Trial { excuse, ..*trial }, reason, message) {
+            Fate::Held { reason, message, .. } => Fate::Held { reason, message, excused: false },
+            other => other,
+        };
+    }
     if trial.health == HealthStatus::Degraded {
         return failed(trial, "Degraded", trial.message);
     }
@@ -92,30 +112,33 @@ pub fn fate(trial: &Trial<'_>) -> Fate {
                 let trial = Trial { excuse: None, on_failure: OnFailure::Rollback, ..*trial };
                 failed(&trial, "NoVerdict", why)
             }
-            OnNoVerdict::Hold => Fate::Held { reason: "NoVerdict", message: why.to_owned(), excused: true },
+            OnNoVerdict::Hold => {
+                Fate::Held { reason: "NoVerdict".into(), message: why.to_owned(), excused: true }
+            }
         },
     }
 }
 
-fn failed(trial: &Trial<'_>, reason: &'static str, why: &str) -> Fate {
+fn failed(trial: &Trial<'_>, reason: &str, why: &str) -> Fate {
     let rolls_back = match trial.on_failure {
         OnFailure::Rollback => true,
         OnFailure::Auto => trial.verify,
         OnFailure::Hold => false,
     };
-    let held = |reason, because: &str| Fate::Held {
-        reason,
+    let held = |reason: &str, because: &str| Fate::Held {
+        reason: reason.to_owned(),
         message: format!("{why}; not rolled back: {because}"),
         excused: false,
     };
     if !rolls_back {
-        return Fate::Held { reason, message: why.to_owned(), excused: false };
+        return Fate::Held { reason: reason.to_owned(), message: why.to_owned(), excused: false };
     }
     if let Some(excuse) = trial.excuse {
-        return Fate::Held { reason, message: format!("{why}; not rolled back: {excuse}"), excused: true };
+        let message = format!("{why}; not rolled back: {excuse}");
+        return Fate::Held { reason: reason.to_owned(), message, excused: true };
     }
     match trial.way_back {
-        WayBack::Open => Fate::Undone { reason, message: why.to_owned() },
+        WayBack::Open => Fate::Undone { reason: reason.to_owned(), message: why.to_owned() },
         WayBack::NoStable => held(reason, "no release proved itself before this one"),
         WayBack::Irreversible(objects) => {
             held("Irreversible", &format!("it changed {objects}, which says that it is irreversible"))

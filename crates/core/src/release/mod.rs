@@ -25,7 +25,7 @@ use compact::Bodies;
 pub use began::began;
 pub use breaker::{Breaker, WINDOW};
 pub use compact::{CompactError, compact};
-pub use fate::{Fate, Gates, Trial, WayBack, fate};
+pub use fate::{Failed, Fate, Gates, Trial, WayBack, fate};
 pub use placement::{
     HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
     wave,

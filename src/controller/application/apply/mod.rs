@@ -21,7 +21,7 @@ use windlass_core::release::Release;
 use super::begin::{Begun, store};
 use super::moving::{self, Waiting};
 use super::plan::prune_approved;
-use super::{Scope, hooks};
+use super::{Scope, blame, hooks};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -110,7 +110,7 @@ pub async fn carry_out(
             again = ran.again.or(again);
         }
     }
-    if is_new && let Some(failure) = hooks::failure(memory, &release) {
+    if is_new && let Some((failure, _)) = hooks::failure(memory, &release) {
         let due = hooks::actions(scope, memory, &release).into_iter().filter(|hook| !hook.clean);
         let ran = hooks::run(scope, memory, &release, &due.collect::<Vec<_>>()).await?;
         errors.insert(0, failure);
@@ -196,7 +196,8 @@ fn held(
     stage: Option<Stage>,
 ) -> Option<String> {
     let world = &scope.ctx.world;
-    let (observed, applied) = (|id: &ObjectId| world.observed(id), |id: &ObjectId| world.applied(id));
+    let observed = |id: &ObjectId| blame::explained(scope, release, id);
+    let applied = |id: &ObjectId| world.applied(id);
     let runs = hooks::known(scope, memory, release);
     let steps = Steps { release, order, observed: &observed, applied: &applied, runs: &runs };
     match stage {

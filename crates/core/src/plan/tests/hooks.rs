@@ -5,9 +5,11 @@ use super::release;
 use crate::api::{HealthStatus, HookRun, HookState};
 use crate::fields::Managers;
 use crate::health::Health;
+use crate::health::cause::{Cause, FailureClass};
 use crate::object::ObjectId;
 use crate::plan::{
-    HookStep, Keep, Observed, Order, Ownership, Progress, Stage, Steps, failed_hook, hook_actions, hook_step,
+    HookStep, Keep, Observed, Order, Ownership, Progress, Stage, Steps, failed_hook, hook_actions,
+    hook_failure, hook_step,
 };
 use crate::release::{Phase, Release};
 
@@ -41,6 +43,8 @@ fn run(name: &str, phase: Phase, state: HookState) -> HookRun {
         message: if state == HookState::Failed { "out of luck".into() } else { String::new() },
         state,
         digest: String::new(),
+        environment: false,
+        since: None,
     }
 }
 
@@ -142,6 +146,38 @@ fn after_a_failed_hook_only_those_for_failure_run() {
     assert_eq!(failed_hook(&runs).unwrap().message, "out of luck");
     let sorry = [run("sorry", Phase::SyncFail, HookState::Failed)];
     assert!(failed_hook(&sorry).is_none(), "a hook for failed releases fails no release");
+}
+
+const EXIT: &str = "job failed: BackoffLimitExceeded";
+const LATE: &str = "job failed: DeadlineExceeded";
+const FULL: (FailureClass, &str) = (FailureClass::Environment, "pod p: no node has room");
+const CRASH: (FailureClass, &str) = (FailureClass::Release, "pod p: exit code 1");
+const GONE: (FailureClass, &str) = (FailureClass::Release, LATE);
+
+#[rstest]
+#[case(EXIT, None, None, EXIT, false)]
+#[case(EXIT, None, Some(CRASH), "job failed: BackoffLimitExceeded: pod p: exit code 1", false)]
+// What its pods say now counts more than what they said once,
+#[case(EXIT, Some(FULL), Some(CRASH), "job failed: BackoffLimitExceeded: pod p: exit code 1", false)]
+#[case(EXIT, Some(CRASH), Some(FULL), "job failed: BackoffLimitExceeded: pod p: no node has room", true)]
+#[case(EXIT, Some(FULL), None, "job failed: BackoffLimitExceeded: pod p: no node has room", true)]
+// unless there are none any more.
+#[case(LATE, Some(FULL), Some(GONE), "job failed: DeadlineExceeded: pod p: no node has room", true)]
+#[case(LATE, Some(CRASH), Some(GONE), "job failed: DeadlineExceeded: pod p: exit code 1", false)]
+#[case(LATE, None, Some(GONE), LATE, false)]
+fn a_hook_says_whose_fault_it_is(
+    #[case] why: &str,
+    #[case] before: Option<(FailureClass, &str)>,
+    #[case] now: Option<(FailureClass, &str)>,
+    #[case] message: &str,
+    #[case] environment: bool,
+) {
+    let release = release(vec![hook("Job", "migrate", json!({"windlass.dev/hook": "PreSync"}))]);
+    let id = release.hooks().next().unwrap().id;
+    let cause =
+        |(class, message): (FailureClass, &str)| Cause { stuck: false, class, message: message.into() };
+    let (before, now) = (before.map(cause), now.map(cause));
+    assert_eq!(hook_failure(id, why, before.as_ref(), now.as_ref()), (message.to_owned(), environment));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use WayBack::*;
 
 fn trial(health: HealthStatus) -> Trial<'static> {
     Trial {
+        failed: None,
         complete: true,
         health,
         message: "web crashes",
@@ -80,6 +81,38 @@ fn what_the_environment_did_is_no_reason_to_go_back() {
     // A gate that failed is the release's.
     let failed = Trial { gates: Gates::Failed("errors 4 %"), health: Healthy, ..excused };
     assert_eq!(told(&failed), "undone, VerifyFailed: errors 4 %");
+}
+
+#[rstest]
+#[case(Rollback, WayBack::Open, None, "undone, HookFailed: migrate failed")]
+#[case(Auto, WayBack::Open, None, "undone, HookFailed: migrate failed")]
+#[case(Hold, WayBack::Open, None, "held, HookFailed: migrate failed")]
+#[case(Hold, WayBack::Open, Some("no node has room"), "held, HookFailed: migrate failed")]
+#[case(
+    Rollback,
+    WayBack::Open,
+    Some("no node has room"),
+    "held, HookFailed: migrate failed; not rolled back: no node has room"
+)]
+#[case(
+    Rollback,
+    NoStable,
+    None,
+    "held, HookFailed: migrate failed; not rolled back: no release proved itself before this one"
+)]
+fn a_failed_hook_fails_the_release(
+    #[case] on_failure: OnFailure,
+    #[case] way_back: WayBack<'static>,
+    #[case] excuse: Option<&'static str>,
+    #[case] expected: &str,
+) {
+    let hook = Failed { reason: "HookFailed", message: "migrate failed", excuse };
+    // Whatever the objects that were applied before it do, and whoever is to blame for that.
+    for health in [Healthy, Progressing, Degraded] {
+        let base = Trial { complete: false, on_failure, way_back, ..trial(health) };
+        let trial = Trial { failed: Some(hook), excuse: Some("web was broken before"), ..base };
+        assert_eq!(told(&trial), expected, "{health:?}");
+    }
 }
 
 #[rstest]
