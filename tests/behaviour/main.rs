@@ -60,11 +60,8 @@ fn main() -> ExitCode {
         rollback::tests(),
         rollback_stages::tests(),
         rollback_choices::tests(),
-<<<<<<< HEAD
         rollback_taken::tests(),
-=======
         hook_failures::tests(),
->>>>>>> 0fccaff (Undo a release of which a hook failed, since a failed migration or check held it half applied)
         sources::tests(),
         moving::tests(),
         renaming::tests(),
