@@ -3,7 +3,8 @@
 //!
 //! A write to an object that exists names the `metadata.resourceVersion` it was decided by. Where something
 //! newer is stored the API server answers 409 and the write is for nothing: look again and decide again. So
-//! a write that comes late never overwrites something newer. A creation cannot be fenced like that.
+//! a write that comes late never overwrites something newer. A creation names a version that no object ever has:
+//! where there is none the API server ignores it, and where there is one it answers 409.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy};
@@ -16,6 +17,9 @@ use windlass_core::object::{Object, ObjectId};
 use windlass_core::plan::{Observed, Scope};
 
 use super::discovery::dynamic_api;
+
+/// A version that no object has: etcd counts from it, and the first write has the next one.
+const NONE: u64 = 1;
 
 /// Applies and deletes objects as one field manager.
 #[derive(Clone)]
@@ -36,10 +40,11 @@ impl Applier {
     }
 
     /// Applies `object`, taking fields from other managers, and gives the stored object. `seen` is the
-    /// resourceVersion last seen of an object that exists; `None` where none was found.
+    /// resourceVersion last seen of an object that exists; `None` creates it.
     ///
     /// # Errors
-    /// What the API server or the transport answers: 409 where something newer than `seen` is stored.
+    /// What the API server or the transport answers: 409 where something newer than `seen` is stored, or
+    /// anything at all and `seen` is `None`.
     pub async fn apply(
         &self,
         (resource, scope): &(ApiResource, Scope),
@@ -48,14 +53,9 @@ impl Applier {
     ) -> Result<DynamicObject, Error> {
         let api = dynamic_api(&self.client, resource, *scope, object.namespace().unwrap_or_default());
         let params = PatchParams::apply(&self.manager).force();
-        match seen {
-            None => api.patch(object.name(), &params, &Patch::Apply(object.body())).await,
-            Some(version) => {
-                let mut body = object.body().clone();
-                body["metadata"]["resourceVersion"] = version.to_string().into();
-                api.patch(object.name(), &params, &Patch::Apply(body)).await
-            }
-        }
+        let mut body = object.body().clone();
+        body["metadata"]["resourceVersion"] = seen.unwrap_or(NONE).to_string().into();
+        api.patch(object.name(), &params, &Patch::Apply(body)).await
     }
 
     /// Gives the object that [`Self::apply`] would store: the server checks and defaults it and stores

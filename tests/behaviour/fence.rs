@@ -15,6 +15,7 @@ use crate::tests;
 
 tests![
     a_write_that_comes_late_changes_nothing,
+    a_creation_that_comes_late_changes_nothing,
     an_object_that_keeps_changing_is_written_nevertheless,
     a_prune_that_comes_late_spares_what_was_taken_over,
 ];
@@ -52,6 +53,23 @@ fn a_write_that_comes_late_changes_nothing() {
     scene.kubectl(&["patch", "configmap", "settings", "--patch", TAKEN]);
     gate.open();
     let message = scene.not_ready("taken over meanwhile", "shop", "Conflict");
+    assert!(message.contains("settings") && message.contains("Helm"), "{message}");
+    assert_eq!(scene.get("configmap", "settings").unwrap()["data"]["key"], "theirs");
+}
+
+fn a_creation_that_comes_late_changes_nothing() {
+    let (scene, _proxy, gate) = held("PATCH");
+    let second = scene.repository.commit(&[("shop/settings.yaml", None)]);
+    scene.windlass(&["refresh", "shop", "--no-wait"]).ok();
+    scene.ready_at("Ready without it", "shop", &second);
+    assert!(scene.get("configmap", "settings").is_none());
+    scene.repository.commit(&[("shop/settings.yaml", Some(&config_map("settings", "two")))]);
+    scene.windlass(&["refresh", "shop", "--no-wait"]).ok();
+    arrived(&gate);
+    scene.kubectl_apply(&config_map("settings", "theirs"));
+    scene.kubectl(&["patch", "configmap", "settings", "--patch", TAKEN]);
+    gate.open();
+    let message = scene.not_ready("made meanwhile", "shop", "Conflict");
     assert!(message.contains("settings") && message.contains("Helm"), "{message}");
     assert_eq!(scene.get("configmap", "settings").unwrap()["data"]["key"], "theirs");
 }

@@ -3,7 +3,9 @@
 //! ```text
 //! look ──▶ decide ──(to be written)──▶ write ──(409: something newer is stored)──▶ look, after a pause
 //! ```
-//! The first look is free where the watch shows the object.
+//! The first look is free: what the watch does not show is taken to be new, and the write tells where it still
+//! exists without our label. Only after a failure it is looked for first, so that an object of somebody else is
+//! not written at again and again.
 
 use std::time::Duration;
 
@@ -49,9 +51,8 @@ pub async fn write(
 ) -> Result<Written, Failure> {
     let failure = |error: Error| object_failure(id, &desired.origin.to_string(), &error);
     let mut live = match scope.ctx.world.observed(id) {
-        Some(observed) => Some(observed),
-        // An object that the watch does not show may still exist without our label.
-        None => look(scope, resource, id).await.map_err(failure)?,
+        None if memory.attempts > 0 => look(scope, resource, id).await.map_err(failure)?,
+        observed => observed,
     };
     for attempt in 1.. {
         match decision(scope, memory, release, (id, verb), live.as_ref()) {
