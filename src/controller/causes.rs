@@ -23,6 +23,13 @@ const LOOKS: usize = 3;
 const PACE: Duration = Duration::from_millis(100);
 /// Pauses in seconds before the looks at one workload; the last one goes on.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 30];
+/// The first look waits longer by this for each workload that is not healthy: where many start together, most
+/// need nothing but time.
+const EACH: Duration = Duration::from_millis(20);
+/// Longest wait for the first look.
+const FIRST: Duration = Duration::from_secs(5);
+/// Wait for the first look at a workload that its own controller has yet to look at: it has no pods.
+const UNSEEN: Duration = Duration::from_secs(10);
 /// After as many looks (ten minutes) a workload is looked at only every [`RARELY`], or when its status changes.
 const OFTEN: u32 = 24;
 const RARELY: Duration = Duration::from_secs(300);
@@ -36,6 +43,8 @@ pub struct Unhealthy {
     pub version: u64,
     /// Digest of what its release wants; a cause is of one of them only.
     pub desired: Option<Digest>,
+    /// Its own controller has yet to look at it.
+    pub unseen: bool,
 }
 
 /// The causes that are known, and who is looked at next.
@@ -51,7 +60,9 @@ struct Look {
     unhealthy: Unhealthy,
     cause: Option<Cause>,
     done: u32,
-    /// When to look again; `None` while somebody does.
+    /// When it was noted, or its controller looked at it.
+    since: Instant,
+    /// When to look again; `None` while somebody does. When to look first is [`Look::due`] alone to say.
     due: Option<Instant>,
 }
 
@@ -60,6 +71,17 @@ impl Look {
         let last = PAUSES.len() - 1;
         let seconds = PAUSES.get((self.done as usize).min(last)).copied().unwrap_or_default();
         if self.done < OFTEN { Duration::from_secs(seconds) } else { RARELY }
+    }
+
+    /// When the next look is due while so many workloads are not healthy; `None` while somebody looks.
+    fn due(&self, unhealthy: usize) -> Option<Instant> {
+        let due = self.due?;
+        if self.done > 0 {
+            return Some(due);
+        }
+        let others = u32::try_from(unhealthy.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = self.pause().saturating_add(EACH.saturating_mul(others)).min(FIRST);
+        Some(self.since + if self.unhealthy.unseen { UNSEEN } else { pause })
     }
 }
 
@@ -78,18 +100,20 @@ impl Causes {
         }
         let now = Instant::now();
         for unhealthy in unhealthy {
-            let soon = now + Duration::from_secs(1);
             match looks.get_mut(&unhealthy.id) {
                 Some(look) if look.app == *app && look.unhealthy.desired == unhealthy.desired => {
                     // One that moves is not stuck; one that moved after long may be.
                     if look.unhealthy.version != unhealthy.version && look.done > 0 {
                         look.due = look.due.map(|due| due.min(now + Duration::from_secs(2)));
                     }
+                    if look.unhealthy.unseen && !unhealthy.unseen {
+                        look.since = now;
+                    }
                     look.unhealthy = unhealthy;
                 }
                 _ => {
-                    let id = unhealthy.id.clone();
-                    let look = Look { app: app.clone(), unhealthy, cause: None, done: 0, due: Some(soon) };
+                    let (id, app) = (unhealthy.id.clone(), app.clone());
+                    let look = Look { app, unhealthy, cause: None, done: 0, since: now, due: Some(now) };
                     looks.insert(id, look);
                 }
             }
@@ -154,13 +178,14 @@ impl Causes {
         loop {
             let earliest = {
                 let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                let waiting = looks.values_mut().filter(|look| look.due.is_some());
-                match waiting.min_by_key(|look| look.due) {
-                    Some(look) if look.due.is_some_and(|due| due <= Instant::now()) => {
+                let unhealthy = looks.len();
+                let waiting = looks.values_mut().filter_map(|look| Some((look.due(unhealthy)?, look)));
+                match waiting.min_by_key(|(due, _)| *due) {
+                    Some((due, look)) if due <= Instant::now() => {
                         look.due = None;
                         return look.unhealthy.clone();
                     }
-                    Some(look) => look.due,
+                    Some((due, _)) => Some(due),
                     None => None,
                 }
             };

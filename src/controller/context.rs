@@ -312,8 +312,8 @@ pub struct Memory {
     pub subscriptions: Vec<Subscription>,
     /// The status as last read or written.
     pub status: Option<ApplicationStatus>,
-    /// That status is not written yet: what the cluster's own controllers say about it is waited for.
-    pub unwritten: bool,
+    /// Since when that status is not written: what the cluster's own controllers say about it is waited for.
+    pub unwritten: Option<tokio::time::Instant>,
     /// Failed attempts in a row, for backing off.
     pub attempts: u32,
     /// Failed attempts in a row to commit a rollback to Git.

@@ -27,6 +27,8 @@ pub struct Assessed {
     pub sync: SyncStatus,
     /// Whether it works.
     pub health: HealthState,
+    /// Nothing is wrong with it but that the controllers of its objects have yet to look at them.
+    pub unseen: bool,
     /// Why it does not, as far as that is known: the worst cause of all objects. A [`Cause`] that is
     /// [`stuck`](Cause::stuck) makes the health Degraded at once.
     pub cause: Option<Cause>,
@@ -47,6 +49,8 @@ pub struct Assessed {
 /// Judges sync and health of a release from what is known of the cluster.
 pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let (mut objects, fields) = objects(scope, memory, &outcome);
+    let healthy = |health: &Health| matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+    let unseen = objects.iter().all(|object| healthy(&object.health) || object.health.is_unseen());
     let cause = explain(scope, memory, &outcome, &mut objects);
     let failure = first_failure(&outcome);
     let in_sync = objects.iter().all(|object| object.in_sync);
@@ -80,7 +84,19 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     let health_deadline = time_out(scope, memory, &outcome, &mut health);
     let resources =
         Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
-    Assessed { outcome, sync, health, cause, resources, objects, fields, complete, failure, health_deadline }
+    Assessed {
+        outcome,
+        sync,
+        health,
+        unseen,
+        cause,
+        resources,
+        objects,
+        fields,
+        complete,
+        failure,
+        health_deadline,
+    }
 }
 
 fn objects(scope: &Scope<'_>, memory: &Memory, outcome: &Outcome) -> (Vec<ObjectView>, String) {
@@ -128,6 +144,7 @@ fn explain(
         if conflict || !matches!(object.health.status, HealthStatus::Progressing | HealthStatus::Degraded) {
             continue;
         }
+        let unseen = object.health.is_unseen();
         let cause = if runs_pods(&object.id.group, &object.id.kind) {
             let desired = scope.ctx.world.applied(&object.id).map(|applied| applied.digest);
             let version =
@@ -139,7 +156,7 @@ fn explain(
             {
                 object.health = health;
             }
-            unhealthy.push(Unhealthy { id: object.id.clone(), version, desired });
+            unhealthy.push(Unhealthy { id: object.id.clone(), version, desired, unseen });
             cause
         } else {
             Cause::of_kind(&object.id, &object.health)

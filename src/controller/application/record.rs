@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
+use tokio::time::Instant;
 use windlass_core::api::{
     Application, ApplicationStatus, HealthStatus, ReleaseRef, Request, SourceState, SyncStatus,
 };
@@ -23,6 +24,11 @@ use crate::controller::view::{AppView, same_moment};
 
 /// Display fields (messages, counts) are written at most once in this time; state never waits.
 const DISPLAY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the answer of the cluster's own controllers to what was applied is waited for with the status, and
+/// how long where they have yet to look at it, as in a cluster that is busy.
+const ANSWER: Duration = Duration::from_secs(1);
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Tells how the Application stands and gives the time after which to look again.
 pub async fn status(
@@ -45,13 +51,13 @@ pub async fn status(
         again.push(Some(back_off(memory.attempts.saturating_sub(1))));
     }
     let too_soon = memory.status_written.is_some_and(|at| at.elapsed() < DISPLAY_PAUSE);
-    let news = status != before || memory.unwritten;
-    if news && too_soon && (settles(assessed) || only_display_differs(&before, &status)) {
+    let news = status != before || memory.unwritten.is_some();
+    if let Some(since) = settling(memory, assessed).filter(|_| news) {
+        events::publish(scope, &before, &status, &proved).await;
+        (memory.status, memory.unwritten) = (Some(status), Some(since));
+        again.push(Some(ANSWER));
+    } else if news && too_soon && memory.unwritten.is_none() && only_display_differs(&before, &status) {
         again.push(Some(DISPLAY_PAUSE));
-        if settles(assessed) {
-            events::publish(scope, &before, &status, &proved).await;
-            (memory.status, memory.unwritten) = (Some(status), true);
-        }
     } else {
         events::publish(scope, &before, &status, &proved).await;
         write(scope, memory, status).await?;
@@ -66,12 +72,16 @@ pub async fn status(
     Ok(again.into_iter().flatten().min())
 }
 
-/// Whether everything is applied and the cluster's own controllers are about to answer: then their answer is
-/// written with it. A controller that ends before that applies the release once more, which changes nothing.
-fn settles(assessed: &Assessed) -> bool {
-    assessed.failure.is_none()
+/// Since when everything is applied and the cluster's own controllers are about to answer: then their answer is
+/// written with it. `None` where nothing is waited for, or not any more. A controller that ends before that
+/// applies the release once more, which changes nothing.
+fn settling(memory: &Memory, assessed: &Assessed) -> Option<Instant> {
+    let applied = assessed.failure.is_none()
         && assessed.sync == SyncStatus::Synced
-        && assessed.health.status == HealthStatus::Progressing
+        && assessed.health.status == HealthStatus::Progressing;
+    let since = memory.unwritten.or_else(|| (!assessed.outcome.done.is_empty()).then(Instant::now));
+    let patience = if assessed.unseen { BUSY } else { ANSWER };
+    since.filter(|since| applied && since.elapsed() < patience)
 }
 
 /// Tells that nothing is done for a suspended Application.
@@ -237,7 +247,7 @@ pub async fn write(
     memory: &mut Memory,
     status: ApplicationStatus,
 ) -> Result<(), ClusterError> {
-    if memory.status.as_ref() == Some(&status) && scope.app.status.is_some() && !memory.unwritten {
+    if memory.status.as_ref() == Some(&status) && scope.app.status.is_some() && memory.unwritten.is_none() {
         return Ok(());
     }
     let api = Api::<Application>::namespaced(scope.ctx.clients.requests.clone(), &scope.key.namespace);
@@ -251,8 +261,8 @@ pub async fn write(
         match api.replace_status(&scope.key.name, &params, &app).await.map_err(ClusterError::from) {
             Ok(stored) => {
                 scope.ctx.metrics.status_writes.with_label_values(&["ok"]).inc();
-                (memory.status, memory.unwritten) = (Some(status), false);
-                memory.status_written = Some(tokio::time::Instant::now());
+                (memory.status, memory.unwritten) = (Some(status), None);
+                memory.status_written = Some(Instant::now());
                 // The specification that this reconcile is about stays the one it began with.
                 let mut seen = Application::clone(&scope.app);
                 seen.metadata = stored.metadata;

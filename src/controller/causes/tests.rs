@@ -11,7 +11,7 @@ fn unhealthy(name: &str, version: u64, desired: &str) -> Unhealthy {
         namespace: "shop".into(),
         name: name.into(),
     };
-    Unhealthy { id, version, desired: Some(Digest::of_bytes(desired.as_bytes())) }
+    Unhealthy { id, version, desired: Some(Digest::of_bytes(desired.as_bytes())), unseen: false }
 }
 
 fn cause(message: &str) -> Cause {
@@ -133,4 +133,40 @@ async fn forgets_what_is_healthy_and_looks_at_nothing_then() {
     assert_eq!(case.known(&db), None);
     let hour = Duration::from_secs(3600);
     assert!(tokio::time::timeout(hour, case.causes.next()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_first_when_its_controller_has_looked() {
+    let case = case();
+    let web = unhealthy("web", 1, "a");
+    let unseen = Unhealthy { unseen: true, ..web.clone() };
+    let began = Instant::now();
+    case.causes.watch(&case.app, vec![unseen.clone()]);
+    assert!(tokio::time::timeout(Duration::from_secs(9), case.causes.next()).await.is_err());
+    case.causes.watch(&case.app, vec![web.clone()]);
+    assert_eq!(case.causes.next().await, web);
+    assert_eq!(began.elapsed(), Duration::from_secs(10), "a second after its controller looked");
+    // One whose controller never looks may be explained too.
+    let other = AppKey::new("team-b", "other");
+    let unseen = Unhealthy { unseen: true, ..unhealthy("db", 1, "a") };
+    case.causes.watch(&case.app, Vec::new());
+    case.causes.watch(&other, vec![unseen.clone()]);
+    assert_eq!(case.causes.next().await, unseen);
+    assert_eq!(began.elapsed(), Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_later_where_many_start_together() {
+    let mut waits = Vec::new();
+    for many in [1, 10, 100, 1000] {
+        let case = case();
+        for i in 0..many {
+            let app = AppKey::new("team-a", &format!("app-{i}"));
+            case.causes.watch(&app, vec![unhealthy(&format!("web-{i}"), 1, "a")]);
+        }
+        let began = Instant::now();
+        case.causes.next().await;
+        waits.push(began.elapsed().as_millis());
+    }
+    assert_eq!(waits, [1000, 1180, 2980, 5000]);
 }

@@ -18,7 +18,7 @@ pub(super) fn horizontal_pod_autoscaler(body: Body) -> Health {
     let conditions: Vec<Condition> = body.conditions("/status").chain(Body(&v1).conditions("")).collect();
     let find = |kind| conditions.iter().find(|condition| condition.kind == kind);
     match find("AbleToScale") {
-        None => return Health::progressing("its controller has not seen it yet"),
+        None => return Health::unseen("it yet"),
         Some(able) if able.truth == Truth::False => {
             return Health::degraded(format!("cannot scale: {}", able.cause()));
         }
@@ -42,9 +42,7 @@ pub(super) fn pod_disruption_budget(body: Body) -> Health {
         Some(allowed) if allowed.truth == Truth::False && allowed.reason == "SyncFailed" => {
             Health::degraded(format!("cannot count its pods: {}", allowed.cause()))
         }
-        _ if body.int("/status/observedGeneration").is_none() => {
-            Health::progressing("its controller has not seen it yet")
-        }
+        _ if body.int("/status/observedGeneration").is_none() => Health::unseen("it yet"),
         _ => Health::healthy(),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn route(body: Body) -> Health {
             .map(|entry| judge(entry.conditions(""), generation(body), &["Accepted"]))
             .collect();
         let health = match entries.is_empty() {
-            true => Health::progressing("its controller has not seen the route, or not its latest change"),
+            true => Health::unseen("the route, or not its latest change"),
             false => entries.into_iter().fold(Health::healthy(), worse),
         };
         worse(worst, prefixed(health, || key.to_string()))

@@ -29,6 +29,9 @@ use body::{Body, Truth};
 
 pub use aggregate::aggregate;
 
+/// How the message of an object begins that its controller has yet to look at.
+const UNSEEN: &str = "its controller has not seen";
+
 /// Health of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -47,6 +50,15 @@ impl Health {
     /// It should exist and does not.
     pub fn missing() -> Self {
         Self::new(HealthStatus::Missing, "does not exist")
+    }
+
+    /// Whether nothing is known but that its controller has yet to look at it, which most do within moments.
+    pub fn is_unseen(&self) -> bool {
+        self.status == HealthStatus::Progressing && self.message.starts_with(UNSEEN)
+    }
+
+    fn unseen(what: &str) -> Self {
+        Self::progressing(format!("{UNSEEN} {what}"))
     }
 
     fn new(status: HealthStatus, message: impl AsRef<str>) -> Self {
@@ -101,11 +113,8 @@ pub fn assess(body: &Value) -> Health {
 /// `status.observedGeneration` is behind.
 fn not_observed(body: Body) -> Option<Health> {
     let (generation, observed) = (body.int("/metadata/generation")?, body.int("/status/observedGeneration")?);
-    (observed < generation).then(|| {
-        Health::progressing(format!(
-            "its controller has not seen the latest change (generation {generation}, observed {observed})"
-        ))
-    })
+    (observed < generation)
+        .then(|| Health::unseen(&format!("the latest change (generation {generation}, observed {observed})")))
 }
 
 /// Whether the health of a kind needs its body. The others, such as ConfigMaps, Secrets and roles, are

@@ -58,7 +58,7 @@ pub(super) fn replica_set(body: Body) -> Health {
 /// A controller that has seen the object has written `observedGeneration`.
 fn not_observed(body: Body) -> Option<Health> {
     let seen = body.int("/status/observedGeneration").is_some();
-    (!seen).then(|| Health::progressing("its controller has not seen it yet"))
+    (!seen).then(|| Health::unseen("it yet"))
 }
 
 /// Why pods could not be created: quota, admission, limits.
