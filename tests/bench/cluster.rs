@@ -9,6 +9,7 @@ mod audit;
 mod bare;
 mod commits;
 mod controller;
+mod dependencies;
 mod figures;
 mod heal;
 mod live;
@@ -83,6 +84,8 @@ async fn measure(testbed: &Testbed, options: &Options) -> anyhow::Result<Figures
     let heal = heal::measure(testbed, options, &namespace).await?;
     progress("commits");
     let commits = commits::measure(testbed, options, &repository, &controller, &namespace).await?;
+    progress("dependencies");
+    let dependencies = dependencies::measure(testbed, options, &repository, &namespace).await?;
     controller.stop().await?;
     machine.load_after = figures::load()?;
     Ok(Figures {
@@ -95,6 +98,7 @@ async fn measure(testbed: &Testbed, options: &Options) -> anyhow::Result<Figures
         idle,
         heal,
         commits,
+        dependencies,
     })
 }
 

@@ -29,6 +29,8 @@ pub struct Figures {
     pub heal: Vec<Heal>,
     /// From a commit until it is live.
     pub commits: Commits,
+    /// From an application becoming Ready until the first object of one that depends on it.
+    pub dependencies: Latency,
 }
 
 /// The machine of a run.

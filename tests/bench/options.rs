@@ -29,6 +29,9 @@ pub struct Options {
     /// Commits that each change one application
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub commits: u32,
+    /// Pairs of applications of which the second depends on the first
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pairs: u32,
     /// The windlass to measure instead of the one that was just built
     #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_windlass"))]
     pub program: PathBuf,

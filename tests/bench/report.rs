@@ -22,6 +22,7 @@ pub fn table(figures: &Figures) -> String {
     idle(&mut table, figures);
     drift(&mut table, figures);
     commits(&mut table, figures);
+    dependencies(&mut table, figures);
     table.text
 }
 
@@ -111,6 +112,14 @@ fn commits(table: &mut Table, figures: &Figures) {
     table.row("CPU of controller and workers", &format!("{:.2} s", commits.cpu_seconds), "");
     table.counts("written", &commits.writes);
     table.counts("read", &commits.reads);
+}
+
+fn dependencies(table: &mut Table, figures: &Figures) {
+    let count = figures.dependencies.samples.len();
+    table.title(&format!(
+        "{count} new applications that depend on another, from a watch showing that one Ready"
+    ));
+    table.row("first object live", &latency(&figures.dependencies), "< 1 s");
 }
 
 fn latency(latency: &Latency) -> String {

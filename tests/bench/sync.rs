@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::audit::{Request, counts};
@@ -128,11 +129,13 @@ fn is_synced(application: &DynamicObject) -> bool {
 
 /// Whether an Application is Ready.
 pub fn is_ready(application: &DynamicObject) -> bool {
-    let conditions = application.data.pointer("/status/conditions").and_then(|list| list.as_array());
-    conditions.into_iter().flatten().any(|c| {
-        let field = |name: &str| c.get(name).and_then(|value| value.as_str());
-        field("type") == Some("Ready") && field("status") == Some("True")
-    })
+    ready(application).is_some_and(|ready| ready.get("status").is_some_and(|status| status == "True"))
+}
+
+/// The condition Ready of an Application.
+pub fn ready(application: &DynamicObject) -> Option<&Value> {
+    let conditions = application.data.pointer("/status/conditions")?.as_array()?;
+    conditions.iter().find(|condition| condition.get("type").is_some_and(|kind| kind == "Ready"))
 }
 
 /// Keeps the most memory that a process and its children had.
