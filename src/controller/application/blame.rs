@@ -23,7 +23,8 @@ pub fn running(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Vec<Unh
     let unhealthy = hooks.filter_map(|id| {
         let live = world.observed(id).filter(|live| !live.deleting && !live.health.status.is_good())?;
         let desired = world.applied(id).map(|applied| applied.digest);
-        Some(Unhealthy { id: id.clone(), version: live.resource_version, desired })
+        let unseen = live.health.is_unseen();
+        Some(Unhealthy { id: id.clone(), version: live.resource_version, desired, unseen })
     });
     unhealthy.collect()
 }
