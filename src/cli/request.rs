@@ -78,7 +78,10 @@ pub async fn ask(
     }
     let timeout = patience.timeout.get();
     let outcome = until(connection, name, timeout, |application| match handled(application, &request.id) {
-        Look::Done(_) => judge(application),
+        Look::Done(_) => match refused(application) {
+            Some(why) => Look::Never(why),
+            None => judge(application),
+        },
         other => other,
     })
     .await?;
@@ -104,6 +107,12 @@ fn handled(application: &Application, id: &str) -> Look {
     }
 }
 
+/// Why the request that was handled last was refused, if it was.
+fn refused(application: &Application) -> Option<String> {
+    let problem = &application.status.as_ref()?.request_problem;
+    (!problem.is_empty()).then(|| format!("the controller refused the request: {problem}"))
+}
+
 /// Prints how the waiting ended.
 ///
 /// # Errors
@@ -113,6 +122,10 @@ pub fn conclude(name: &str, timeout: Duration, outcome: Outcome) -> anyhow::Resu
         Outcome::Done(how) => {
             text::print(&format!("{}\n", text::line(&format!("{name}: {how}"))))?;
             Ok(Exit::Ok)
+        }
+        Outcome::Failed(why) => {
+            text::progress(format!("{name}: {why}"));
+            Ok(Exit::Differs)
         }
         Outcome::TimedOut(why) => {
             text::progress(format!("{name}: not within {} s: {why}", timeout.as_secs_f32()));

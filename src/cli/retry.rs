@@ -6,7 +6,7 @@ use windlass_core::api::Action;
 use super::connection::ConnectionArgs;
 use super::output::Exit;
 use super::request::{Patience, ask};
-use super::wait::{Goal, look};
+use super::wait::trial;
 
 /// Take what failed or is quarantined out of quarantine and try it again, and wait until the Application is
 /// ready.
@@ -23,9 +23,6 @@ pub struct Retry {
 impl Retry {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let connection = self.connection.connect().await?;
-        ask(&connection, &self.name, Action::Retry.into(), &self.patience, |application| {
-            look(application, Goal::Ready)
-        })
-        .await
+        ask(&connection, &self.name, Action::Retry.into(), &self.patience, trial).await
     }
 }

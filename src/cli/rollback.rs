@@ -94,6 +94,7 @@ mod tests {
         match look(&application, &target) {
             Look::Done(how) => format!("done: {how}"),
             Look::NotYet(_) => "not yet".into(),
+            Look::Failed(how) => format!("failed: {how}"),
             Look::Never(why) => format!("never: {}", why.split(": ").next().unwrap_or_default()),
         }
     }

@@ -6,7 +6,7 @@ use windlass_core::api::Action;
 use super::connection::ConnectionArgs;
 use super::output::Exit;
 use super::request::{Patience, Wish, ask};
-use super::wait::{Goal, look};
+use super::wait::trial;
 
 /// Ask the controller to look at the sources and apply them, even where the sync mode is Manual, and wait
 /// until the Application is ready.
@@ -28,6 +28,6 @@ impl Sync {
         let connection = self.connection.connect().await?;
         let action = if self.allow_prune.is_some() { Action::AllowPrune } else { Action::Sync };
         let wish = Wish { revision: self.allow_prune, ..action.into() };
-        ask(&connection, &self.name, wish, &self.patience, |application| look(application, Goal::Ready)).await
+        ask(&connection, &self.name, wish, &self.patience, trial).await
     }
 }

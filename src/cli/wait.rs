@@ -60,9 +60,7 @@ impl Wait {
 /// Whether an Application is what it is waited for to be, judged by a status that speaks of its present spec.
 pub fn look(application: &Application, goal: Goal) -> Look {
     let status = application.status.clone().unwrap_or_default();
-    let current = status.observed_generation.is_some()
-        && status.observed_generation >= application.metadata.generation
-        && application.metadata.deletion_timestamp.is_none();
+    let current = speaks_of_the_present(application);
     let is_true = |kind| condition(application, kind).is_some_and(|condition| condition.status == "True");
     let reached = match goal {
         Goal::Ready => is_true("Ready") && !is_true("Reconciling"),
@@ -75,6 +73,24 @@ pub fn look(application: &Application, goal: Goal) -> Look {
     } else {
         Look::NotYet(waiting_for(application))
     }
+}
+
+/// Whether an Application that carried out a request to apply something became ready, or failed at that: what
+/// is stalled stays so until somebody changes something.
+pub fn trial(application: &Application) -> Look {
+    let stalled = condition(application, "Stalled").is_some_and(|condition| condition.status == "True");
+    match look(application, Goal::Ready) {
+        Look::NotYet(why) if stalled && speaks_of_the_present(application) => Look::Failed(why),
+        other => other,
+    }
+}
+
+/// Whether the status is about the present spec.
+fn speaks_of_the_present(application: &Application) -> bool {
+    let observed = application.status.as_ref().and_then(|status| status.observed_generation);
+    observed.is_some()
+        && observed >= application.metadata.generation
+        && application.metadata.deletion_timestamp.is_none()
 }
 
 #[cfg(test)]
@@ -99,6 +115,32 @@ mod tests {
             },
         }))
         .unwrap()
+    }
+
+    #[rstest]
+    #[case(2, "True", "False", "done")]
+    #[case(2, "False", "False", "not yet")]
+    #[case(2, "False", "True", "failed")]
+    // The status is older than the spec.
+    #[case(1, "False", "True", "not yet")]
+    fn a_trial_ends_when_it_stalls(
+        #[case] observed: i64,
+        #[case] ready: &str,
+        #[case] stalled: &str,
+        #[case] answer: &str,
+    ) {
+        let mut application = application(observed, ready, "False", "OutOfSync", "Degraded");
+        let conditions = &mut application.status.as_mut().unwrap().conditions;
+        let mut more = conditions[0].clone();
+        (more.type_, more.status) = ("Stalled".into(), stalled.into());
+        conditions.push(more);
+        let said = match trial(&application) {
+            Look::Done(_) => "done",
+            Look::NotYet(_) => "not yet",
+            Look::Failed(_) => "failed",
+            Look::Never(_) => "never",
+        };
+        assert_eq!(said, answer);
     }
 
     #[rstest]

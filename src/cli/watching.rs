@@ -19,6 +19,8 @@ pub enum Look {
     Done(String),
     /// It isn't yet; the sentence says why.
     NotYet(String),
+    /// It failed, and stays so until somebody changes something; the sentence says how.
+    Failed(String),
     /// It will never be; the sentence says why.
     Never(String),
 }
@@ -28,6 +30,8 @@ pub enum Look {
 pub enum Outcome {
     /// It became what was wanted; the sentence says how.
     Done(String),
+    /// It failed; the sentence says how.
+    Failed(String),
     /// It didn't in time; the last reason.
     TimedOut(String),
 }
@@ -59,6 +63,7 @@ pub async fn until(
                 seen = true;
                 match judge(&read(object)?) {
                     Look::Done(how) => return Ok(Outcome::Done(how)),
+                    Look::Failed(why) => return Ok(Outcome::Failed(why)),
                     Look::Never(why) => bail!("{name}: {why}"),
                     Look::NotYet(why) => why,
                 }

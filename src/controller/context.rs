@@ -282,6 +282,8 @@ pub struct Memory {
     pub left: Option<(Arc<Release>, String)>,
     /// The release that was begun failed and is to be undone: its entry in the quarantine.
     pub undo: Option<Quarantined>,
+    /// The request that was refused last, by its identifier, and why.
+    pub refused_request: Option<(String, String)>,
     /// Why it is not known what is stored.
     pub unreadable: Option<Unreadable>,
     /// Everything that may exist because of this Application, as stored.

@@ -30,6 +30,9 @@ pub(super) fn page(application: &Application, events: &[Told], now: Timestamp, p
     if let Some(created) = &application.metadata.creation_timestamp {
         field(&mut page, "Age", &age(created.0, now));
     }
+    if !status.request_problem.is_empty() {
+        field(&mut page, "Request", &line(&format!("the last one was refused: {}", status.request_problem)));
+    }
     section(&mut page, palette, "Sources", &sources(application, &status));
     section(&mut page, palette, "Conditions", &conditions(&status, now));
     section(&mut page, palette, "Unhealthy objects", &unhealthy(&status.resources.unhealthy));

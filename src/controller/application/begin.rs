@@ -228,7 +228,7 @@ async fn announce(
                 history::undone(&mut status, &entry.digest, &entry.message);
             }
             history::begin(scope, memory, &mut status, chosen, release, begun.started);
-            record::handled(scope.request.as_ref(), &mut status);
+            record::handled(scope, record::refused(scope, memory), &mut status);
         }
         Effective::Admitted | Effective::Next
             if chosen.retried || begun.new_release && !begun.plan.is_empty() =>

@@ -7,6 +7,9 @@ use windlass_core::release::{Fate, Release};
 
 use super::prove::Proved;
 
+/// Why nothing is done for a suspended Application.
+pub const SUSPENDED: &str = "spec.suspend is set: nothing is applied or healed";
+
 /// Says that work is under way.
 pub fn reconciling(status: &mut ApplicationStatus, generation: Option<i64>, message: &str) {
     status.observed_generation = generation;
@@ -154,7 +157,7 @@ fn held_for_what_failed(proved: &Proved) -> bool {
 /// Says that nothing is done.
 pub fn suspended(status: &mut ApplicationStatus, generation: Option<i64>) {
     status.observed_generation = generation;
-    set(status, generation, "Ready", false, "Suspended", "spec.suspend is set: nothing is applied or healed");
+    set(status, generation, "Ready", false, "Suspended", SUSPENDED);
     set(status, generation, "Reconciling", false, "Suspended", "");
     set(status, generation, "Stalled", false, "Suspended", "");
 }

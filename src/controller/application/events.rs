@@ -17,6 +17,11 @@ pub async fn publish(
     after: &ApplicationStatus,
     proved: &Proved,
 ) {
+    if after.handled_request != before.handled_request && !after.request_problem.is_empty() {
+        let note =
+            format!("{}: {}", trigger(scope, &proved.assessed.outcome.begun.chosen), after.request_problem);
+        write(scope, EventType::Warning, "RequestRefused", note).await;
+    }
     if matches!(proved.fate, Some(Fate::Undone { .. })) {
         // It is told once it is done.
         return;

@@ -11,7 +11,8 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::time::Instant;
 use windlass_core::api::{
-    Application, ApplicationStatus, HealthStatus, ReleaseRef, Request, SourceState, SyncStatus,
+    Action, Application, ApplicationStatus, HealthStatus, ReleaseRef, SourceState, SyncStatus,
+    bounded_message,
 };
 use windlass_core::release::{Fate, MAX_PREVIOUS, Release};
 
@@ -89,7 +90,7 @@ pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Opt
     let mut status = memory.status.clone().unwrap_or_default();
     scope.ctx.causes.watch(scope.key, Vec::new());
     conditions::suspended(&mut status, scope.app.metadata.generation);
-    handled(scope.request.as_ref(), &mut status);
+    handled(scope, Some(conditions::SUSPENDED), &mut status);
     write(scope, memory, status).await?;
     show(scope, memory);
     Ok(None)
@@ -154,7 +155,7 @@ fn next_status(
             entry.write_back.clone_from(&known.write_back);
         }
     }
-    handled(scope.request.as_ref(), &mut status);
+    handled(scope, refused(scope, memory), &mut status);
     conditions::settled(&mut status, scope.app.metadata.generation, proved);
     status
 }
@@ -220,11 +221,18 @@ fn stands(
     }
 }
 
-/// Notes that a request was carried out.
-pub fn handled(request: Option<&Request>, status: &mut ApplicationStatus) {
-    if let Some(request) = request {
-        status.handled_request = Some(request.id.clone());
-    }
+/// Notes that a request was carried out, or why it was not: but for a look, nothing was done.
+pub fn handled(scope: &Scope<'_>, problem: Option<&str>, status: &mut ApplicationStatus) {
+    let Some(request) = &scope.request else { return };
+    let problem = problem.filter(|_| request.action != Action::Refresh);
+    status.handled_request = Some(request.id.clone());
+    status.request_problem = problem.map(bounded_message).unwrap_or_default();
+}
+
+/// Why the request that is to be carried out was refused, if it was.
+pub fn refused<'a>(scope: &Scope<'_>, memory: &'a Memory) -> Option<&'a str> {
+    let request = scope.request.as_ref()?;
+    memory.refused_request.as_ref().filter(|(id, _)| *id == request.id).map(|(_, why)| why.as_str())
 }
 
 fn only_display_differs(before: &ApplicationStatus, after: &ApplicationStatus) -> bool {

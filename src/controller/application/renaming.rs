@@ -72,7 +72,7 @@ async fn tell(
 ) -> Result<Place, ClusterError> {
     let mut status = memory.status.clone().unwrap_or_default();
     conditions::moved(&mut status, scope.app.metadata.generation, reason, message);
-    record::handled(scope.request.as_ref(), &mut status);
+    record::handled(scope, Some(message), &mut status);
     record::write(scope, memory, status).await?;
     record::show(scope, memory);
     Ok(Place::Taken(again))

@@ -197,7 +197,7 @@ fn go_back(scope: &Scope<'_>, memory: &mut Memory) {
             let since = Time(Timestamp::now());
             memory.releases.go_back(&target, |release| entry(release, "RolledBack", &message, since.clone()));
         }
-        Err(why) => tracing::warn!(app = %scope.key, "a rollback was asked for and refused: {why}"),
+        Err(why) => memory.refused_request = Some((request.id.clone(), why)),
     }
 }
 

@@ -58,7 +58,7 @@ async fn tell(
         scope.ctx.config.namespace
     );
     conditions::unreadable(&mut status, scope.app.metadata.generation, &message);
-    record::handled(scope.request.as_ref(), &mut status);
+    record::handled(scope, Some(&message), &mut status);
     record::write(scope, memory, status).await?;
     record::show(scope, memory);
     Ok(())

@@ -61,6 +61,11 @@ pub struct ApplicationStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub handled_request: Option<String>,
+
+    /// Why that request was refused; empty where it was carried out.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub request_problem: String,
 }
 
 /// Whether the cluster has what the sources say.
