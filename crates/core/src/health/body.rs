@@ -5,11 +5,11 @@ use serde_json::Value;
 /// An object's body, or a part of it. Paths are JSON pointers (RFC 6901). What is not of the expected type
 /// is taken to be absent.
 #[derive(Clone, Copy)]
-pub(super) struct Body<'a>(pub(super) &'a Value);
+pub(crate) struct Body<'a>(pub(crate) &'a Value);
 
 /// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Truth {
+pub(crate) enum Truth {
     True,
     False,
     Unknown,
@@ -17,47 +17,47 @@ pub(super) enum Truth {
 
 /// One entry of a `conditions` list.
 #[derive(Clone, Copy)]
-pub(super) struct Condition<'a> {
-    pub(super) kind: &'a str,
-    pub(super) truth: Truth,
-    pub(super) reason: &'a str,
-    pub(super) message: &'a str,
+pub(crate) struct Condition<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) truth: Truth,
+    pub(crate) reason: &'a str,
+    pub(crate) message: &'a str,
     /// The generation that it was written for, where it says so.
-    pub(super) observed: Option<i64>,
+    pub(crate) observed: Option<i64>,
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn has(self, path: &str) -> bool {
+    pub(crate) fn has(self, path: &str) -> bool {
         self.0.pointer(path).is_some_and(|value| !value.is_null())
     }
 
-    pub(super) fn text(self, path: &str) -> &'a str {
+    pub(crate) fn text(self, path: &str) -> &'a str {
         self.0.pointer(path).and_then(Value::as_str).unwrap_or_default()
     }
 
-    pub(super) fn int(self, path: &str) -> Option<i64> {
+    pub(crate) fn int(self, path: &str) -> Option<i64> {
         self.0.pointer(path).and_then(Value::as_i64)
     }
 
     /// A number of things: never negative, so that differences of two counts cannot overflow.
-    pub(super) fn count(self, path: &str) -> Option<i64> {
+    pub(crate) fn count(self, path: &str) -> Option<i64> {
         self.int(path).map(|count| count.max(0))
     }
 
-    pub(super) fn flag(self, path: &str) -> Option<bool> {
+    pub(crate) fn flag(self, path: &str) -> Option<bool> {
         self.0.pointer(path).and_then(Value::as_bool)
     }
 
-    pub(super) fn list(self, path: &str) -> &'a [Value] {
+    pub(crate) fn list(self, path: &str) -> &'a [Value] {
         self.0.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn parts(self, path: &str) -> impl Iterator<Item = Body<'a>> {
+    pub(crate) fn parts(self, path: &str) -> impl Iterator<Item = Body<'a>> {
         self.list(path).iter().map(Body)
     }
 
     /// The `conditions` of the object at `path`.
-    pub(super) fn conditions(self, path: &str) -> impl Iterator<Item = Condition<'a>> + use<'a> {
+    pub(crate) fn conditions(self, path: &str) -> impl Iterator<Item = Condition<'a>> + use<'a> {
         self.list(&format!("{path}/conditions")).iter().map(Body).map(|condition| Condition {
             kind: condition.text("/type"),
             truth: match condition.text("/status") {
@@ -72,14 +72,14 @@ impl<'a> Body<'a> {
     }
 
     /// The first condition of `status.conditions` that has this type.
-    pub(super) fn condition(self, kind: &str) -> Option<Condition<'a>> {
+    pub(crate) fn condition(self, kind: &str) -> Option<Condition<'a>> {
         self.conditions("/status").find(|condition| condition.kind == kind)
     }
 }
 
 impl Condition<'_> {
     /// Reason and message, as far as there are any and the second does not repeat the first.
-    pub(super) fn cause(&self) -> String {
+    pub(crate) fn cause(&self) -> String {
         let message = one_line(self.message);
         match (self.reason, message.as_str()) {
             ("", "") => match self.truth {
@@ -95,19 +95,19 @@ impl Condition<'_> {
     }
 
     /// Whether it was written for an older generation of the object.
-    pub(super) fn is_stale(&self, generation: Option<i64>) -> bool {
+    pub(crate) fn is_stale(&self, generation: Option<i64>) -> bool {
         matches!((self.observed, generation), (Some(observed), Some(generation)) if observed < generation)
     }
 }
 
 /// Text that other programs wrote, as part of a sentence: on one line and short enough to leave room for
 /// the rest.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     clipped(text, 400)
 }
 
 /// `text` on one line, without control characters and cut to `longest` bytes.
-pub(super) fn clipped(text: &str, longest: usize) -> String {
+pub(crate) fn clipped(text: &str, longest: usize) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
@@ -124,6 +124,6 @@ pub(super) fn clipped(text: &str, longest: usize) -> String {
 }
 
 /// `1 pod`, `2 pods`.
-pub(super) fn plural(count: i64, thing: &str) -> String {
+pub(crate) fn plural(count: i64, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }

@@ -107,7 +107,7 @@ fn prefixed(health: Health, prefix: impl FnOnce() -> String) -> Health {
 
 /// A parent reference with its defaults, so that the spec's and the status's can be compared.
 #[derive(PartialEq, Eq)]
-struct ParentKey<'a> {
+pub(crate) struct ParentKey<'a> {
     group: &'a str,
     kind: &'a str,
     namespace: &'a str,
@@ -117,7 +117,7 @@ struct ParentKey<'a> {
 }
 
 impl<'a> ParentKey<'a> {
-    fn new(reference: Body<'a>, namespace: &'a str) -> Self {
+    pub(crate) fn new(reference: Body<'a>, namespace: &'a str) -> Self {
         let or = |value: &'a str, default| if value.is_empty() { default } else { value };
         Self {
             // The empty group is a value of its own here: the core group, of a Service as parent.

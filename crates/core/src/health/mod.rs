@@ -8,11 +8,11 @@
 mod aggregate;
 mod autoscaling;
 mod batch;
-mod body;
+pub(crate) mod body;
 pub mod cause;
 pub mod check;
 mod cluster;
-mod gateway;
+pub(crate) mod gateway;
 mod generic;
 mod network;
 mod pod;

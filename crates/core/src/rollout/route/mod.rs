@@ -9,12 +9,18 @@
 mod cookie;
 mod error;
 mod gateway;
+mod ingress;
 mod json;
+mod observed;
+mod service;
 #[cfg(test)]
 mod tests;
+mod virtual_service;
 mod weights;
 
 pub use error::{Problem, RouteError};
+pub use observed::{RouteState, observed};
+pub use service::{Pods, ServiceError, ServiceNames, pin, pinned};
 
 pub use crate::api::{RouterKind, TrafficMatch};
 use crate::object::Object;
@@ -62,7 +68,8 @@ pub fn merge(
     let merged = check(router, route, split).and_then(|split| match router {
         RouterKind::HttpRoute => gateway::merge(gateway::Flavour::Http, route, backends, split),
         RouterKind::GrpcRoute => gateway::merge(gateway::Flavour::Grpc, route, backends, split),
-        RouterKind::Ingress | RouterKind::VirtualService => Err(Problem::WrongKind { expected: "HTTPRoute" }),
+        RouterKind::Ingress => ingress::merge(route, backends, split),
+        RouterKind::VirtualService => virtual_service::merge(route, backends, split),
     });
     merged.map_err(|problem| RouteError {
         route: format!("{} {}/{}", route.gvk().kind, backends.namespace, route.name()),

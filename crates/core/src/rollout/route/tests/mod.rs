@@ -1,4 +1,8 @@
 mod gateway;
+mod ingress;
+mod observed;
+mod service;
+mod virtual_service;
 mod weights;
 
 use serde_json::Value;
