@@ -38,7 +38,7 @@ pub async fn watch(ctx: Arc<Context>, namespace: Option<String>) {
             Ok(Some(Event::Init)) => listed.clear(),
             Ok(Some(Event::InitApply(object))) => {
                 listed.insert(key(&object));
-                seen(&ctx, object);
+                take_notice(&ctx, object, first);
             }
             Ok(Some(Event::Apply(object))) => seen(&ctx, object),
             Ok(Some(Event::Delete(object))) => gone(&ctx, &key(&object)),
@@ -73,6 +73,11 @@ fn key(object: &DynamicObject) -> AppKey {
 /// Takes notice of an Application as the watch shows it, or as the answer to our own apply did: what the
 /// watch will say later must not be news to those that were applied after it.
 pub fn seen(ctx: &Context, object: DynamicObject) {
+    take_notice(ctx, object, false);
+}
+
+/// As [`seen`]. What is there `at_start` is older than any look at a repository.
+fn take_notice(ctx: &Context, object: DynamicObject, at_start: bool) {
     let key = key(&object);
     let namespaces = &ctx.config.watch_namespaces;
     if !namespaces.is_empty() && !namespaces.contains(&key.namespace) {
@@ -96,6 +101,10 @@ pub fn seen(ctx: &Context, object: DynamicObject) {
         if before.as_ref().is_none_or(|b| named(b) != named(&app) || ends(b) != ends(&app)) {
             ctx.queue.trigger(from, Trigger::Event);
         }
+    }
+    let sources = |app: &Application| (app.metadata.uid.clone(), app.spec.sources.clone());
+    if !at_start && before.as_ref().is_none_or(|before| sources(before) != sources(&app)) {
+        ctx.apps.note_new(&key);
     }
     let trigger = match ctx.apps.put(key.clone(), app.clone()) {
         Put::Older => None,

@@ -87,7 +87,6 @@ fn what_a_deleted_one_left_is_known() {
     for restarted in [false, true] {
         let commit = both(&scene);
         scene.application("shop", json!({}));
-        scene.refresh("shop");
         scene.ready_at("Ready", "shop", &commit);
         let uid = scene.get("configmap", "settings").unwrap()["metadata"]["uid"].clone();
         // Its finalizer is taken off by force: nobody prunes.
@@ -100,7 +99,6 @@ fn what_a_deleted_one_left_is_known() {
             scene.controller.start_leading();
         }
         scene.application("shop", json!({}));
-        scene.refresh("shop");
         scene.ready_at("Ready again", "shop", &commit);
         assert_eq!(scene.get("configmap", "settings").unwrap()["metadata"]["uid"], uid, "adopted");
         assert!(scene.get("configmap", "more").is_none(), "pruned (restarted: {restarted})");

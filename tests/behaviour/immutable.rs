@@ -61,8 +61,6 @@ fn an_object_is_made_anew_where_it_asks_for_that() {
         let file = format!("{name}/web.yaml");
         let first = scene.repository.commit(&[(&file, Some(&named("web")))]);
         scene.application(name, json!({}));
-        // The repository may have been looked at just before the commit, for the one before.
-        scene.refresh(name);
         scene.ready_at("Ready", name, &first);
         let uid = scene.get("deployment", name).unwrap()["metadata"]["uid"].clone();
         let next = scene.repository.commit(&[(&file, Some(&named("other")))]);

@@ -16,6 +16,7 @@ tests![
     a_worker_that_is_killed,
     a_missing_branch_slows_nobody_down,
     a_glitch_is_soon_forgotten,
+    a_new_application_sees_what_was_committed_before_it,
 ];
 
 fn at(url: &str, branch: &str) -> Value {
@@ -190,15 +191,8 @@ fn a_missing_branch_slows_nobody_down() {
     scene.application("steady", json!({}));
     scene.ready_at("Ready", "steady", &first);
     scene.not_ready("missing branch told", "wrong", "RevisionNotFound");
-    let address = format!("{}/metrics", scene.controller.operations());
-    let looks = || {
-        let metrics = block_on(async { reqwest::get(&address).await?.text().await }).unwrap();
-        let line =
-            metrics.lines().find(|line| line.starts_with("windlass_source_resolve_total{result=\"ok\"}"));
-        line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok()).unwrap()
-    };
-    let before = looks();
-    until("15 looks, one a second", || match looks() - before {
+    let before = looks(&scene);
+    until("15 looks, one a second", || match looks(&scene) - before {
         15.. => Ok(()),
         more => Err(format!("{more} looks")),
     });
@@ -215,4 +209,53 @@ fn a_glitch_is_soon_forgotten() {
     scene.repository.open();
     let second = scene.repository.commit(&[("shop/app.yaml", Some(&config_map("shop", "two")))]);
     scene.ready_at("found again, looking every 60 s", "shop", &second);
+}
+
+/// How many references the controller has seen at repositories so far.
+fn looks(scene: &Scene) -> u32 {
+    let address = format!("{}/metrics", scene.controller.operations());
+    let metrics = block_on(async { reqwest::get(&address).await?.text().await }).unwrap();
+    let line = metrics.lines().find(|line| line.starts_with("windlass_source_resolve_total{result=\"ok\"}"));
+    line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok()).unwrap()
+}
+
+/// However long ago the repository was looked at for others; and many new ones share few looks.
+fn a_new_application_sees_what_was_committed_before_it() {
+    let mut scene = Scene::waiting(&["--poll-interval=10m"]);
+    scene.controller.start_leading();
+    let names: Vec<_> = (0..40).map(|number| format!("new-{number}")).collect();
+    let commit = |value: &str| {
+        let files: Vec<_> =
+            names.iter().map(|name| (format!("{name}/map.yaml"), config_map(name, value))).collect();
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+        scene.repository.commit(&files)
+    };
+    let first = commit("one");
+    scene.application(&names[0], json!({}));
+    scene.ready_at("Ready", &names[0], &first);
+    let second = commit("two");
+    let before = looks(&scene);
+    for name in &names[1..] {
+        scene.application(name, json!({}));
+    }
+    for name in &names[1..] {
+        scene.ready_at("a new one Ready", name, &second);
+        let history = scene.read(name).and_then(|app| app.status).unwrap().history;
+        assert_eq!(history.len(), 1, "it never saw the commit before: {history:?}");
+    }
+    let shared = looks(&scene) - before;
+    assert!((1..=names.len() as u32 / 2).contains(&shared), "{shared} looks");
+
+    // Other sources than before are new too.
+    let third = scene.repository.commit(&[("other/map.yaml", Some(&config_map("other", "three")))]);
+    let source = scene.source("env", "other");
+    scene.application(&names[0], json!({"sources": [source]}));
+    scene.ready_at("another path as of the last commit", &names[0], &third);
+
+    // A restart looks once, whoever is there.
+    scene.settled();
+    assert!(scene.controller.stop().success());
+    scene.controller.start_leading();
+    scene.settled();
+    assert_eq!(looks(&scene), 1);
 }

@@ -8,7 +8,7 @@ use windlass_core::api::{self, AppKey};
 
 use super::{Scope, Step};
 use crate::controller::context::Memory;
-use crate::controller::mirrors::Mirror;
+use crate::controller::mirrors::{Fresh, Mirror};
 use crate::failure::Failure;
 use crate::source::git::{Credentials, Reference, Revision};
 
@@ -65,7 +65,12 @@ pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<Resolve
         wanted.push((source, mirror, reference(&source.git)));
     }
     subscribe(scope, memory, &wanted);
-    let looks = wanted.iter().map(|(_, mirror, reference)| mirror.revision(reference, scope.wants_fresh()));
+    let fresh = match scope.ctx.apps.new_since(scope.key) {
+        _ if scope.wants_fresh() => Fresh::Now,
+        Some(moment) => Fresh::Since(moment),
+        None => Fresh::Any,
+    };
+    let looks = wanted.iter().map(|(_, mirror, reference)| mirror.revision(reference, fresh));
     let mut resolved = Vec::new();
     for ((source, mirror, _), revision) in wanted.iter().zip(futures::future::join_all(looks).await) {
         match revision {

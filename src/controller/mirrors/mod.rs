@@ -1,6 +1,7 @@
 //! One mirror per repository and credentials, shared by all Applications that read it: one listing of its
 //! references a poll, one fetch at a time, and only Applications whose files changed are told.
 
+mod fresh;
 mod readers;
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,12 +15,15 @@ use tokio::time::Instant;
 use windlass_core::api::AppKey;
 use windlass_core::object::Digest;
 
+use self::fresh::Answer;
 use super::queue::{Queue, Trigger};
 use crate::failure::Failure;
 use crate::render::PathRead;
 use crate::source::git::{Credentials, PathIdsRequest, Reference, ResolveRequest, Revision};
 use crate::telemetry::Metrics;
 use crate::worker::Pool;
+
+pub use fresh::Fresh;
 
 /// How long a look at a repository with a fetch may take.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(120);
@@ -63,13 +67,16 @@ pub struct Mirror {
     doubtful: Arc<Semaphore>,
     state: Mutex<State>,
     wake: Notify,
+    /// The number of the last look that ended.
     looks: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Looks asked for; a look numbered `n` begins after the `n`th was asked for.
-    asked: u64,
+    /// How many looks began; the last one is this number.
+    begun: u64,
+    /// When the look that is under way began.
+    looking: Option<Instant>,
     readers: HashMap<(AppKey, String), Reader>,
     results: HashMap<Reference, Result<Revision, Failure>>,
     /// The commits that the last looks which succeeded gave.
@@ -164,26 +171,33 @@ impl Mirror {
         self.wake.notify_one();
     }
 
-    /// What a reference points to: as of the last look, or with `fresh` of a look that begins now.
+    /// What a reference points to as of a look that is fresh enough.
     ///
     /// # Errors
     /// Why the repository or the reference cannot be read.
-    pub async fn revision(&self, reference: &Reference, fresh: bool) -> Result<Revision, Failure> {
-        let known = |state: &State| state.results.get(reference).cloned();
-        if !fresh && let Some(result) = self.with(|state| known(state)) {
-            return result;
-        }
+    pub async fn revision(&self, reference: &Reference, fresh: Fresh) -> Result<Revision, Failure> {
         let mut looks = self.looks.subscribe();
-        let wanted = self.with(|state| {
-            state.asked += 1;
-            state.asked
-        });
-        self.wake.notify_one();
-        // The sender lives as long as this mirror, so waiting cannot fail.
-        let _ = looks.wait_for(|done| *done >= wanted).await;
-        self.with(|state| known(state)).unwrap_or_else(|| {
-            Err(Failure::transient("SourceUnreachable", format!("{} has not been looked at yet", self.url)))
-        })
+        let asked = Instant::now();
+        loop {
+            let look = match self.with(|state| state.answer(reference, fresh, asked)) {
+                Answer::Is(result) => return result,
+                Answer::Never => {
+                    let message = format!("{} has not been looked at yet", self.url);
+                    return Err(Failure::transient("SourceUnreachable", message));
+                }
+                Answer::NotBefore(moment) => {
+                    tokio::time::sleep_until(moment).await;
+                    continue;
+                }
+                Answer::Under(look) => look,
+                Answer::Next(look) => {
+                    self.wake.notify_one();
+                    look
+                }
+            };
+            // The sender lives as long as this mirror, so waiting cannot fail.
+            let _ = looks.wait_for(|ended| *ended >= look).await;
+        }
     }
 
     /// Whether every path that was read is the same at `commit`.
@@ -206,9 +220,11 @@ impl Mirror {
     /// One look at the repository, and a word to everybody whom it concerns.
     async fn look(&self) {
         let began = Instant::now();
-        let (asked, references) = self.with(|state| {
+        let (number, references) = self.with(|state| {
             let references: BTreeSet<_> = state.readers.values().map(|r| r.reference.clone()).collect();
-            (state.asked, references.into_iter().collect::<Vec<_>>())
+            state.begun += 1;
+            state.looking = Some(began);
+            (state.begun, references.into_iter().collect::<Vec<_>>())
         });
         if !references.is_empty() {
             let results = self.resolve(references.clone()).await;
@@ -237,8 +253,8 @@ impl Mirror {
                 self.tell(&reference, before, result).await;
             }
         }
-        self.with(|state| state.looked = Some(began));
-        self.looks.send_replace(asked);
+        self.with(|state| (state.looking, state.looked) = (None, Some(began)));
+        self.looks.send_replace(number);
     }
 
     async fn resolve(&self, references: Vec<Reference>) -> Vec<Result<Revision, Failure>> {
