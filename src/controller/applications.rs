@@ -104,7 +104,7 @@ fn take_notice(ctx: &Context, object: DynamicObject, at_start: bool) {
     }
     let sources = |app: &Application| (app.metadata.uid.clone(), app.spec.sources.clone());
     if !at_start && before.as_ref().is_none_or(|before| sources(before) != sources(&app)) {
-        ctx.apps.note_new(&key);
+        ctx.apps.news.note(&key);
     }
     let trigger = match ctx.apps.put(key.clone(), app.clone()) {
         Put::Older => None,

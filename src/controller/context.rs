@@ -20,6 +20,7 @@ use super::dependencies::Dependencies;
 use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::mirrors::Mirrors;
+use super::news::News;
 use super::queue::Queue;
 use super::view::Views;
 use super::vitals::Vitals;
@@ -119,8 +120,8 @@ pub struct Context {
 pub struct Apps {
     resources: Mutex<BTreeMap<AppKey, Arc<Application>>>,
     memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
-    /// When those that are new since the start, or have other sources since, were seen.
-    news: Mutex<HashMap<AppKey, tokio::time::Instant>>,
+    /// Those that are news.
+    pub news: News,
     /// How many lists of Applications, a namespace each, were not read to their end yet.
     unlisted: watch::Sender<usize>,
 }
@@ -153,18 +154,6 @@ impl Apps {
         resources.insert(key, app).map_or(Put::New, Put::InPlaceOf)
     }
 
-    /// Notes that an Application is new, or has other sources than before: what was known of its repositories
-    /// until now may be older than what it is about.
-    pub fn note_new(&self, key: &AppKey) {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        news.insert(key.clone(), tokio::time::Instant::now());
-    }
-
-    /// Since when an Application is as new; `None` where it was there at the start.
-    pub fn new_since(&self, key: &AppKey) -> Option<tokio::time::Instant> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
-    }
-
     /// Notes how many lists of Applications, a namespace each, have to be read to know all of them.
     pub fn expect_lists(&self, lists: usize) {
         self.unlisted.send_replace(lists);
@@ -185,7 +174,7 @@ impl Apps {
     /// Forgets a resource.
     pub fn remove(&self, key: &AppKey) {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.news.forget(key);
     }
 
     /// The keys of all resources.

@@ -10,6 +10,7 @@ mod fleet;
 pub mod hearings;
 mod housekeeping;
 pub mod mirrors;
+pub mod news;
 mod orphans;
 pub mod queue;
 mod restore;

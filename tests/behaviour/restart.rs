@@ -10,6 +10,7 @@ tests![
     in_sync_nothing_is_written,
     unsettled_applications_are_left_as_they_are,
     drift_meanwhile_is_healed,
+    drift_meanwhile_is_told_where_healing_is_off,
     a_lost_status_is_rebuilt,
 ];
 
@@ -133,6 +134,37 @@ fn drift_meanwhile_is_healed() {
         Err(format!("{replicas} replicas, settings {settings}, more {more}"))
     });
     scene.ready_at("Ready", "shop", &second);
+}
+
+fn drift_meanwhile_is_told_where_healing_is_off() {
+    let mut scene = Scene::new();
+    let first = scene.repository.commit(&[
+        ("shop/web.yaml", Some(&deployment("web", 2, "web:1"))),
+        ("shop/settings.yaml", Some(&config_map("settings", "one"))),
+        ("shop/more.yaml", Some(&config_map("more", "one"))),
+        ("shop/gone.yaml", Some(&config_map("gone", "one"))),
+    ]);
+    scene.application("shop", json!({"sync": {"selfHeal": false}}));
+    scene.ready_at("Ready", "shop", &first);
+    scene.settled();
+    assert!(scene.controller.stop().success());
+    scene.kubectl(&["scale", "deployment/web", "--replicas=4"]);
+    scene.kubectl(&["delete", "configmap", "gone"]);
+    let mark = scene.mark();
+    scene.controller.start_leading();
+    for what in ["drift told", "drift told after another restart"] {
+        let message = until(what, || {
+            let ready = scene.condition("shop", "Ready")?;
+            let all = ready.reason == "Drifted" && ready.message.contains("web");
+            if all { Ok(ready.message) } else { Err(format!("{}: {}", ready.reason, ready.message)) }
+        });
+        assert!(message.contains("gone"), "{message}");
+        assert!(!message.contains("settings") && !message.contains("more"), "{message}");
+        scene.settled();
+        assert_eq!(scene.object_writes(mark), [""; 0], "{what}");
+        assert!(scene.controller.stop().success());
+        scene.controller.start_leading();
+    }
 }
 
 /// As after a restore from a backup, which does not keep the status of custom resources.

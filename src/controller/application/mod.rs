@@ -18,6 +18,7 @@ mod events;
 mod history;
 mod hooks;
 pub mod leave;
+mod left;
 mod moving;
 mod plan;
 mod preflight;

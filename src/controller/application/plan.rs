@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::api::Action;
-use windlass_core::plan::{Applied, Input, Plan, Progress, decide, release_fields};
+use windlass_core::plan::{Input, Plan, Progress, decide};
 use windlass_core::release::Release;
 
 use super::select::Chosen;
-use super::{Scope, hooks, leave, undone};
+use super::{Scope, hooks, leave, left, undone};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -45,7 +45,7 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
         }
     };
     chosen.release = Some(release.clone());
-    compare_after_restart(scope, memory);
+    left::compare(scope, memory).await;
     let world = &scope.ctx.world;
     let undone = undone::inventory(scope, memory, &chosen, &release);
     let mut inventory = undone.as_ref().map_or(Cow::Borrowed(&memory.inventory), Cow::Borrowed);
@@ -114,23 +114,4 @@ async fn watch_kinds(scope: &Scope<'_>, memory: &Memory, release: &Release) -> R
              watch every kind in it?",
         )
     })
-}
-
-/// After a restart nothing is known of what was applied. Where the fields that are ours are the same in all
-/// objects of the release that the cluster had as when the status was written, nothing drifted meanwhile and
-/// nothing needs to be applied. A release that was applied in part says nothing of any object.
-fn compare_after_restart(scope: &Scope<'_>, memory: &mut Memory) {
-    let Some((left, fields)) = memory.left.take().filter(|(_, fields)| !fields.is_empty()) else { return };
-    let world = &scope.ctx.world;
-    let observed: Vec<_> =
-        left.ids().iter().map(|id| (id, world.observed(id).and_then(|o| o.fields))).collect();
-    let as_left = release_fields(&left, &|id| world.observed(id).and_then(|o| o.fields)) == fields;
-    for (id, fields) in observed {
-        if let Some(digest) = left.object_digest(id) {
-            // No fields differ from whatever is observed: then each is healed, or told where that is off.
-            let fields = if as_left { fields } else { None };
-            world.trust(id, Applied { digest: digest.clone(), fields });
-        }
-    }
-    tracing::debug!(app = %scope.key, objects = left.len(), as_left, "compared with what was left");
 }

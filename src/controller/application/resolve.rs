@@ -65,7 +65,7 @@ pub async fn sources(scope: &Scope<'_>, memory: &mut Memory) -> Step<Vec<Resolve
         wanted.push((source, mirror, reference(&source.git)));
     }
     subscribe(scope, memory, &wanted);
-    let fresh = match scope.ctx.apps.new_since(scope.key) {
+    let fresh = match scope.ctx.apps.news.since(scope.key) {
         _ if scope.wants_fresh() => Fresh::Now,
         Some(moment) => Fresh::Since(moment),
         None => Fresh::Any,
