@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::manifests::config_map;
 use crate::harness::{Fate, Gate, Scene, block_on, pause, until};
@@ -11,6 +11,7 @@ use crate::tests;
 tests![
     a_busy_one_is_asked_again_when_it_says,
     one_that_restarts_in_the_middle_of_twenty_syncs_loses_nothing,
+    one_that_is_killed_in_the_middle_of_writes_and_starts_again,
     one_that_does_not_answer_holds_up_nobody_else,
     watches_that_expired_start_over,
     a_version_that_is_no_longer_served_is_watched_in_another,
@@ -104,6 +105,67 @@ fn one_that_restarts_in_the_middle_of_twenty_syncs_loses_nothing() {
     let mut expected: Vec<_> = names.iter().map(|name| format!("patch configmaps {name}")).collect();
     expected.sort();
     assert_eq!(scene.object_writes(mark), expected);
+}
+
+fn value(scene: &Scene, name: &str) -> Value {
+    scene.get("configmap", name).unwrap_or_default()["data"]["key"].clone()
+}
+
+/// A process of its own, killed for good: what it had in memory is gone with it, its watches too.
+fn one_that_is_killed_in_the_middle_of_writes_and_starts_again() {
+    // How the Lease fares while nobody can renew it is another matter.
+    let mut scene = Scene::waiting(&["--no-leader-election", "--poll-interval=5s"]);
+    let mut server = scene.api_server();
+    let names: Vec<_> = (0..12).map(|number| format!("app-{number}")).collect();
+    let commit = |value: &str| {
+        let map = |name: &String| (format!("{name}/map.yaml"), config_map(name, value));
+        let files: Vec<_> = names.iter().map(map).collect();
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+        scene.repository.commit(&files)
+    };
+    let first = commit("one");
+    for name in &names {
+        scene.application(name, json!({}));
+    }
+    scene.controller.start();
+    for name in &names {
+        scene.ready_at("Ready", name, &first);
+    }
+    let pid = scene.controller.pid();
+
+    let second = commit("two");
+    scene.windlass(&["refresh", &names[0], "--no-wait"]).ok();
+    until("the first of the writes", || match names.iter().find(|name| value(&scene, name) == "two") {
+        Some(_) => Ok(()),
+        None => Err("none is written".to_owned()),
+    });
+    server.kill();
+    server.start();
+    for name in &names {
+        scene.ready_at("Ready after it was killed", name, &second);
+        assert_eq!(value(&scene, name), "two", "{name}");
+    }
+
+    // A commit and a change by hand while it is down: neither is missed.
+    scene.settled();
+    server.kill();
+    let third = commit("three");
+    scene.kubectl(&["delete", "configmap", &names[1]]);
+    pause(6.0);
+    assert_eq!(value(&scene, &names[0]), "two", "there is no other way to the cluster");
+    server.start();
+    for name in &names {
+        scene.ready_at("the commit made while it was down", name, &third);
+        assert_eq!(value(&scene, name), "three", "{name}");
+    }
+    // And what happens now is seen again.
+    scene.kubectl(&["patch", "configmap", &names[2], "--patch", r#"{"data": {"key": "by hand"}}"#]);
+    until("a change after it is healed", || {
+        let live = value(&scene, &names[2]);
+        if live == "three" { Ok(()) } else { Err(format!("it is {live}")) }
+    });
+    assert!(scene.controller.is_running(), "{}", scene.controller.log());
+    assert_eq!(scene.controller.pid(), pid);
 }
 
 fn one_that_does_not_answer_holds_up_nobody_else() {

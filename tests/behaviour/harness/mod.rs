@@ -14,6 +14,7 @@ mod prometheus;
 mod proxy;
 mod repository;
 mod scene;
+mod server;
 mod timing;
 
 use std::any::Any;
@@ -31,6 +32,7 @@ pub use prometheus::{Prometheus, Target};
 pub use proxy::{Fate, Gate, Proxy};
 pub use repository::Repository;
 pub use scene::Scene;
+pub use server::ApiServer;
 pub use timing::{record, until, until_within};
 
 /// Tests wait more than they work.

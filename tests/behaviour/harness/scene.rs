@@ -12,7 +12,9 @@ use tempfile::TempDir;
 use windlass_core::api::Application;
 
 use super::controller::Controller;
-use super::{Mark, Proxy, Ran, Repository, Write, audit, block_on, cluster, evidence, timing, until};
+use super::{
+    ApiServer, Mark, Proxy, Ran, Repository, Write, audit, block_on, cluster, evidence, timing, until,
+};
 
 /// A namespace with a service account that may do everything, a Git repository, and a controller.
 pub struct Scene {
@@ -72,11 +74,24 @@ impl Scene {
     /// Puts a proxy between this scene's controller, which must not run yet, and the API server.
     pub fn proxy(&self) -> Proxy {
         let proxy = Proxy::new();
+        self.change_cluster(|cluster| *cluster = json!({"server": proxy.url()}));
+        proxy
+    }
+
+    /// Starts an API server of its own for this scene's controller, which must not run yet. Everybody else
+    /// goes on with the one of the cluster.
+    pub fn api_server(&self) -> ApiServer {
+        let server = ApiServer::start_new(self.directory());
+        self.change_cluster(|cluster| cluster["server"] = json!(server.url()));
+        server
+    }
+
+    /// Changes how this scene's controller reaches the cluster.
+    fn change_cluster(&self, change: impl FnOnce(&mut Value)) {
         let file = self.directory().join("kubeconfig");
         let mut kubeconfig: Value = serde_yaml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        kubeconfig["clusters"][0]["cluster"] = json!({"server": proxy.url()});
+        change(&mut kubeconfig["clusters"][0]["cluster"]);
         fs::write(&file, kubeconfig.to_string()).unwrap();
-        proxy
     }
 
     /// A second controller like the one that is there, not started yet. Its service account is another one,
