@@ -16,6 +16,7 @@ tests![
     the_old_one_is_deleted_meanwhile,
     while_the_controller_is_killed,
     the_old_one_is_gone_by_force,
+    what_failed_under_the_old_name_is_known,
 ];
 
 /// UIDs by kind and name of everything in the namespace that a restart would replace.
@@ -34,6 +35,10 @@ fn uids(scene: &Scene) -> BTreeMap<String, String> {
 
 /// Creates the Application `new`, which takes the place of `old`, at a path.
 fn create_new(scene: &Scene, path: &str) {
+    create_new_with(scene, json!({"sources": [scene.source("env", path)]}));
+}
+
+fn create_new_with(scene: &Scene, spec: Value) {
     scene.kubectl_apply(
         &json!({
             "apiVersion": "windlass.dev/v1alpha1",
@@ -42,7 +47,7 @@ fn create_new(scene: &Scene, path: &str) {
                 "name": "new",
                 "annotations": {"windlass.dev/moved-from": format!("{}/old", scene.namespace)}
             },
-            "spec": {"sources": [scene.source("env", path)]}
+            "spec": spec
         })
         .to_string(),
     );
@@ -176,4 +181,67 @@ fn the_old_one_is_gone_by_force() {
         let stored = scene.kubectl(&["get", "secrets", "--output=name"]);
         if stored.matches("windlass-release-").count() == 1 { Ok(()) } else { Err(stored) }
     });
+}
+
+fn what_failed_under_the_old_name_is_known() {
+    let mut scene = Scene::waiting(&[]);
+    scene.controller.start_leading();
+    let policy = json!({"onFailure": "Rollback", "health": {"timeout": "8s"}});
+    let first = scene.repository.commit(&[
+        ("old/web.yaml", Some(&deployment("web", 1, "web:1"))),
+        ("old/settings.yaml", Some(&config_map("settings", "one"))),
+    ]);
+    scene.application("old", policy.clone());
+    scene.ready_at("the old one Ready", "old", &first);
+    scene.settled();
+    let before = uids(&scene);
+    let bad =
+        deployment("web", 1, "web:2").replace("{labels: {app: web}}", "{labels: {app: web, fail: crash}}");
+    let second = scene
+        .repository
+        .commit(&[("old/web.yaml", Some(&bad)), ("old/settings.yaml", Some(&config_map("settings", "two")))]);
+    scene.windlass(&["refresh", "old", "--no-wait"]).ok();
+    scene.not_ready("rolled back", "old", "RolledBack");
+    let live = |scene: &Scene, value: &str| {
+        let settings = scene.get("configmap", "settings").unwrap()["data"]["key"].clone();
+        if settings == value { Ok(()) } else { Err(settings.to_string()) }
+    };
+    until("as it was", || live(&scene, "one"));
+    scene.settled();
+    let versions = |scene: &Scene| scene.kubectl(&["get", "replicasets", "--output=name"]);
+    let tried = versions(&scene);
+
+    let mut spec = policy;
+    spec["sources"] = json!([scene.source("env", "old")]);
+    create_new_with(&scene, spec);
+    let message = scene.not_ready("known under the new name", "new", "RolledBack");
+    assert!(message.contains(&second[..7]) && message.contains(&first[..7]), "{message}");
+    until("taken over", || {
+        let live = scene.get("deployment", "web").unwrap();
+        let annotation = live["metadata"]["annotations"]["windlass.dev/owner"].to_string();
+        if annotation.contains("/new:") { Ok(()) } else { Err(annotation) }
+    });
+    let status = scene.read("new").and_then(|app| app.status).unwrap();
+    assert!(status.history.len() >= 3, "{:?}", status.history);
+    assert!(status.stable.is_some_and(|stable| stable.revision.contains(&first[..7])));
+    scene.kubectl(&["delete", "wapp", "old", "--wait=false"]);
+    gone(&scene, "old");
+    scene.settled();
+    scene.controller.kill();
+    scene.kubectl(&["delete", "lease", "--all"]);
+    scene.controller.start_leading();
+    scene.settled();
+    scene.not_ready("still known after a restart", "new", "RolledBack");
+    live(&scene, "one").unwrap();
+    assert_eq!(versions(&scene), tried, "the bad one was not tried again");
+    let now = uids(&scene);
+    for name in ["Deployment/web", "ConfigMap/settings"] {
+        assert_eq!(now.get(name), before.get(name), "{name}");
+    }
+
+    // A mended commit goes on from there.
+    let third = scene.repository.commit(&[("old/web.yaml", Some(&deployment("web", 1, "web:3")))]);
+    scene.refresh("new");
+    scene.ready_at("a mended commit", "new", &third);
+    live(&scene, "two").unwrap();
 }

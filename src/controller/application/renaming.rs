@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use windlass_core::api::AppKey;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Ownership, may_take, moved_from};
-use windlass_core::release::{Release, Releases};
+use windlass_core::release::{Legacy, Release, Releases};
 
 use super::moving::{self, ASK_AGAIN};
 use super::{Scope, Step, conditions, record};
@@ -37,6 +37,7 @@ pub async fn give(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Place, C
     if world.waits_for(&taker, scope.key) {
         tracing::info!(app = %scope.key, %taker, objects = memory.inventory.len(), "another one takes its place");
         world.want(scope.key, std::iter::empty());
+        world.bequeath(&taker, legacy(memory));
         world.hand_over(scope.key, &taker, std::mem::take(&mut memory.inventory));
         (memory.current, memory.render) = (None, None);
         // Should the other one let go, it has to be asked again.
@@ -87,6 +88,7 @@ pub async fn take(scope: &Scope<'_>, memory: &mut Memory, admitted: &Step<Arc<Re
     let Some(old) = scope.ctx.apps.get(&from) else {
         if may_take(scope.key, &from, None) && scope.ctx.apps.listed(BRIEF).await {
             inherit(scope, memory, &from);
+            accept(scope, memory);
         }
         return None;
     };
@@ -96,6 +98,7 @@ pub async fn take(scope: &Scope<'_>, memory: &mut Memory, admitted: &Step<Arc<Re
     moving::want(scope, release);
     if !world.waits_for(scope.key, &from) {
         memory.renaming_since = None;
+        accept(scope, memory);
         return None;
     }
     scope.ctx.queue.trigger(from, Trigger::Event);
@@ -108,9 +111,30 @@ fn inherit(scope: &Scope<'_>, memory: &mut Memory, from: &AppKey) {
     let left = scope.ctx.apps.memory_if_any(from);
     let Some(mut left) = left.as_ref().and_then(|left| left.try_lock().ok()) else { return };
     if !left.inventory.is_empty() {
+        scope.ctx.world.bequeath(scope.key, legacy(&left));
         scope.ctx.world.inherit(scope.key, std::mem::take(&mut left.inventory));
         memory.heir_of = Some(from.clone());
     }
+}
+
+fn legacy(memory: &Memory) -> Legacy {
+    Legacy { releases: memory.releases.clone(), status: memory.status.clone().unwrap_or_default() }
+}
+
+/// Makes the releases of the one whose place is taken, and what is known of them, its own: what failed there
+/// has failed here, and what worked there can be gone back to. Not where something worked here already.
+fn accept(scope: &Scope<'_>, memory: &mut Memory) {
+    let Some(legacy) = scope.ctx.world.legacy(scope.key) else { return };
+    if memory.releases.stable.is_some() {
+        return;
+    }
+    let legacy = legacy.renamed(&|id, object| scope.ctx.instance.stamp(scope.key, id, object));
+    let status = memory.status.get_or_insert_default();
+    (status.stable, status.next) = (legacy.status.stable, legacy.status.next);
+    (status.history, status.quarantined) = (legacy.status.history, legacy.status.quarantined);
+    memory.releases = legacy.releases;
+    // It is given its roles, and told, as after a start.
+    (memory.aligned, memory.unwritten) = (false, Some(Instant::now()));
 }
 
 /// Whether a live object is the Application's own: it carries its mark, or still that of the one whose place

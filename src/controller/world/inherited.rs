@@ -4,11 +4,22 @@ use std::collections::BTreeSet;
 
 use windlass_core::api::AppKey;
 use windlass_core::object::ObjectId;
+use windlass_core::release::Legacy;
 
 use super::World;
 use crate::controller::queue::Trigger;
 
 impl World {
+    /// Leaves releases to the Application that takes the place of the one they are of.
+    pub fn bequeath(&self, taker: &AppKey, legacy: Legacy) {
+        self.with(|state| state.legacies.insert(taker.clone(), legacy));
+    }
+
+    /// Takes what another Application left to `app`.
+    pub fn legacy(&self, app: &AppKey) -> Option<Legacy> {
+        self.with(|state| state.legacies.remove(app))
+    }
+
     /// Makes everything that `from` claims of `ids` a claim of `taker`, which is told.
     pub fn hand_over(&self, from: &AppKey, taker: &AppKey, ids: BTreeSet<ObjectId>) {
         self.with(|state| {

@@ -14,7 +14,7 @@ use windlass_core::fields::{ManagerNames, Managers};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{Applied, Instance, Keep, Observed, Ownership, own_fields, ownership};
-use windlass_core::release::wave;
+use windlass_core::release::{Legacy, wave};
 
 use super::queue::{Queue, Trigger};
 use crate::cluster::watch::{GroupKind, Observer, version};
@@ -43,6 +43,8 @@ struct State {
     wanting: HashMap<AppKey, BTreeSet<ObjectId>>,
     /// What each Application got from one whose place it takes, until that is stored as its own.
     inherited: HashMap<AppKey, BTreeSet<ObjectId>>,
+    /// What Applications left to those that take their places, until it is taken.
+    legacies: HashMap<AppKey, Legacy>,
     relisting: HashMap<GroupKind, HashSet<ObjectId>>,
     /// Whole objects, and their versions, of kinds for which there are health checks.
     bodies: HashMap<ObjectId, (u64, Arc<Value>)>,

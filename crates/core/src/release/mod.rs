@@ -4,6 +4,7 @@ mod began;
 mod breaker;
 mod compact;
 mod fate;
+mod legacy;
 mod placement;
 mod roles;
 mod select;
@@ -26,6 +27,7 @@ pub use began::began;
 pub use breaker::{Breaker, WINDOW};
 pub use compact::{CompactError, compact};
 pub use fate::{Failed, Fate, Gates, Trial, WayBack, fate};
+pub use legacy::Legacy;
 pub use placement::{
     HOOK_ANNOTATION, HOOK_DELETE_ANNOTATION, Hook, Phase, Placement, PlacementError, Role, WAVE_ANNOTATION,
     wave,

@@ -1,6 +1,7 @@
 mod began;
 mod breaker;
 mod fate;
+mod legacy;
 mod placement;
 mod roles;
 mod select;
