@@ -286,6 +286,8 @@ pub struct Memory {
     pub left: Option<(Arc<Release>, String)>,
     /// The release that was begun failed and is to be undone: its entry in the quarantine.
     pub undo: Option<Quarantined>,
+    /// Since when the API server refuses objects of this release for good.
+    pub refused_since: Option<(Digest, tokio::time::Instant)>,
     /// The request that was refused last, by its identifier, and why.
     pub refused_request: Option<(String, String)>,
     /// Why it is not known what is stored.

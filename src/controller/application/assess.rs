@@ -10,9 +10,11 @@ use windlass_core::health::cause::{Cause, runs_pods};
 use windlass_core::health::{Health, aggregate};
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{ended_health, in_sync, job_end, release_fields};
+use windlass_core::release::Effective;
 
 use super::apply::Outcome;
 use super::moving::Waiting;
+use super::select::Chosen;
 use super::{Scope, blame, checks, hooks};
 use crate::controller::causes::Unhealthy;
 use crate::controller::context::Memory;
@@ -196,12 +198,8 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
     if let Some(failure) = outcome.begun.chosen.failures.first() {
         return Some(failure.clone());
     }
-    if let Some(first) = outcome.errors.first() {
-        return Some(joined(
-            &first.reason,
-            outcome.errors.iter().map(|e| e.message.as_str()),
-            first.transient,
-        ));
+    if let Some(failure) = all_errors(&outcome.errors) {
+        return Some(failure);
     }
     if let Some(failure) = outcome.moving.as_ref().and_then(Waiting::failure) {
         return Some(failure);
@@ -233,6 +231,12 @@ fn first_failure(outcome: &Outcome) -> Option<Failure> {
         ));
     }
     None
+}
+
+/// All errors of single objects as one, by the reason of the first.
+pub fn all_errors(errors: &[Failure]) -> Option<Failure> {
+    let first = errors.first()?;
+    Some(joined(&first.reason, errors.iter().map(|error| error.message.as_str()), first.transient))
 }
 
 fn joined<'a>(reason: &str, messages: impl Iterator<Item = &'a str>, transient: bool) -> Failure {
@@ -271,6 +275,7 @@ fn time_out(
         unready.map(|c| c.last_transition_time.0),
         release.map(|release| release.since.0),
         chosen.quarantined.as_ref().map(|entry| entry.since.0),
+        rollback_hooks(memory, chosen),
     ];
     let since = unready.and(since.into_iter().flatten().max());
     let waited = since.map_or(Duration::ZERO, |since| {
@@ -283,6 +288,12 @@ fn time_out(
     health.message =
         bounded_message(&format!("not healthy after {}: {}", scope.app.spec.health.timeout, health.message));
     None
+}
+
+/// When the last Rollback hook of the undone release began or ended: what is restored begins after it.
+fn rollback_hooks(memory: &Memory, chosen: &Chosen) -> Option<Timestamp> {
+    let (_, entry) = memory.releases.undone().filter(|_| chosen.effective == Effective::Undone)?;
+    entry.hooks.iter().filter_map(|run| Some(run.since.as_ref()?.0)).max()
 }
 
 fn unhealthy(objects: &[ObjectView]) -> Vec<UnhealthyObject> {

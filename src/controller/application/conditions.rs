@@ -57,6 +57,9 @@ fn rolled_back(
     if !settled && !proved.rollback_failed && !assessed.health.message.is_empty() {
         message.push_str(&format!(" ({})", assessed.health.message));
     }
+    if !proved.failed_hooks.is_empty() {
+        message.push_str(&format!("; {}", proved.failed_hooks));
+    }
     if !proved.left.is_empty() {
         message.push_str(&format!("; a rollback leaves {} as is", proved.left));
     }

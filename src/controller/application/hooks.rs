@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::discovery::ApiResource;
-use windlass_core::api::{Action, ApplicationStatus, HookRun, HookState};
+use windlass_core::api::{Action, ApplicationStatus, HookRun, HookState, ReleaseRef, bounded_message};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::{
@@ -34,8 +34,19 @@ pub struct Ran {
     pub errors: Vec<Failure>,
     /// Hooks that belong to somebody else.
     pub conflicts: Vec<Conflict>,
+    /// Hooks that cannot be created, and why.
+    pub refused: Vec<(ObjectId, String)>,
     /// When to look at them again.
     pub again: Option<Duration>,
+}
+
+/// What is recorded of the hooks of a release for a phase: as long as it is the next one, and of Rollback hooks
+/// as long as it is in quarantine.
+pub fn runs_of<'a>(memory: &'a Memory, release: &Release, phase: Phase) -> &'a [HookRun] {
+    if phase != Phase::Rollback {
+        return runs(memory, release);
+    }
+    memory.releases.quarantine_of(release.digest()).map_or(&[], |entry| &entry.hooks)
 }
 
 /// What is recorded of the hooks of a release, as long as it is the next one.
@@ -70,9 +81,10 @@ pub async fn try_again(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<(),
         .as_ref()
         .is_some_and(|r| matches!(r.action, Action::Sync | Action::AllowPrune | Action::Retry));
     let mut status = memory.status.clone().unwrap_or_default();
-    let Some(next) = status.next.as_mut().filter(|next| wanted && failed_hook(&next.hooks).is_some()) else {
-        return Ok(());
-    };
+    // Hooks for failed releases run once, unless all of it is tried again.
+    let again = scope.request.as_ref().is_some_and(|request| request.action == Action::Retry);
+    let open = |next: &&mut ReleaseRef| again || failed_hook(&next.hooks).is_some();
+    let Some(next) = status.next.as_mut().filter(|_| wanted).filter(open) else { return Ok(()) };
     let fail = Phase::SyncFail.as_str();
     next.hooks.retain(|run| run.state != HookState::Failed && run.phase != fail);
     record::write(scope, memory, status).await
@@ -97,7 +109,7 @@ pub async fn run(
             let Some(hook) = release.hook(&action.id) else { continue };
             let step = next_step(scope, memory, release, action, &hook, &mut ran).await;
             moved |= !matches!(step, HookStep::Wait(_) | HookStep::Succeeded | HookStep::Failed(_));
-            let recorded = run_of(runs(memory, release), hook.id, action.phase);
+            let recorded = run_of(runs_of(memory, release, action.phase), hook.id, action.phase);
             let open = recorded.is_none_or(|run| run.state == HookState::Running);
             match step {
                 HookStep::Remove => remove(scope, hook.id, &mut ran).await,
@@ -109,7 +121,7 @@ pub async fn run(
                         }
                         new.push((hook, resource, first));
                     }
-                    Err(failure) => ran.errors.push(failure),
+                    Err(failure) => ran.failed(hook.id, failure),
                 },
                 HookStep::Succeeded if open => {
                     moved = true;
@@ -124,7 +136,7 @@ pub async fn run(
                 HookStep::Wait(_) | HookStep::Succeeded | HookStep::Failed(_) => {}
             }
         }
-        record::write(scope, memory, status).await?;
+        store(scope, memory, status).await?;
         for (hook, resource, first) in new {
             if first {
                 // What was seen of an earlier run says nothing of this one.
@@ -139,8 +151,45 @@ pub async fn run(
     Ok(ran)
 }
 
+/// Records that hooks failed which cannot be created, or did not end in time.
+///
+/// # Errors
+/// Where that cannot be stored.
+pub async fn fail(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    release: &Release,
+    phase: Phase,
+    failed: &[(ObjectId, String)],
+) -> Result<(), ClusterError> {
+    let mut status = memory.status.clone().unwrap_or_default();
+    for (id, why) in failed {
+        let Some(hook) = release.hook(id) else { continue };
+        let run = record_of(&hook, phase, HookState::Failed);
+        note(&mut status, release, HookRun { message: bounded_message(why), ..run });
+    }
+    store(scope, memory, status).await
+}
+
+/// Writes the records of hooks. Those of Rollback hooks are part of what is quarantined.
+async fn store(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    status: ApplicationStatus,
+) -> Result<(), ClusterError> {
+    record::write(scope, memory, status).await?;
+    let told = memory.status.iter().flat_map(|status| &status.quarantined);
+    for told in told {
+        let known = memory.releases.quarantined.iter_mut().find(|known| known.digest == told.digest);
+        if let Some(known) = known {
+            known.hooks.clone_from(&told.hooks);
+        }
+    }
+    Ok(())
+}
+
 /// The hooks that have something to be done about them now.
-pub fn actions(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Vec<HookAction> {
+fn actions(scope: &Scope<'_>, memory: &Memory, release: &Release) -> Vec<HookAction> {
     let progress = Progress::of(memory.status.as_ref(), release.digest());
     hook_actions(release, progress, &|id| scope.ctx.world.observed(id))
 }
@@ -165,7 +214,7 @@ async fn next_step(
     ran: &mut Ran,
 ) -> HookStep {
     let world = &scope.ctx.world;
-    let run = run_of(runs(memory, release), hook.id, action.phase);
+    let run = run_of(runs_of(memory, release, action.phase), hook.id, action.phase);
     let step = hook_step(hook, run, world.observed(hook.id).as_ref(), world.ended(hook.id).as_ref());
     let is_pod = hook.id.group.is_empty() && hook.id.kind == "Pod";
     if !is_pod || step != HookStep::Succeeded || run.is_some_and(|run| run.state != HookState::Running) {
@@ -202,9 +251,23 @@ async fn remove(scope: &Scope<'_>, id: &ObjectId, ran: &mut Ran) {
         Ok(true) => {}
         Ok(false) => {
             let message = format!("{id} is not this Application's; give the hook another name");
-            ran.conflicts.push(Conflict { id: id.clone(), message });
+            ran.foreign(id, message);
         }
-        Err(failure) => ran.errors.push(failure),
+        Err(failure) => ran.failed(id, failure),
+    }
+}
+
+impl Ran {
+    fn failed(&mut self, id: &ObjectId, failure: Failure) {
+        if !failure.transient {
+            self.refused.push((id.clone(), failure.message.clone()));
+        }
+        self.errors.push(failure);
+    }
+
+    fn foreign(&mut self, id: &ObjectId, message: String) {
+        self.refused.push((id.clone(), message.clone()));
+        self.conflicts.push(Conflict { id: id.clone(), message });
     }
 }
 
@@ -220,8 +283,8 @@ async fn create(
     match write(scope, memory, release, (hook.id, Verb::Create), hook.object, resource).await {
         Ok(Written::Stored(live)) => seen(scope, hook, *live),
         Ok(Written::Nothing) => {}
-        Ok(Written::Foreign(message)) => ran.conflicts.push(Conflict { id: hook.id.clone(), message }),
-        Err(failure) => ran.errors.push(failure),
+        Ok(Written::Foreign(message)) => ran.foreign(hook.id, message),
+        Err(failure) => ran.failed(hook.id, failure),
     }
 }
 
@@ -232,7 +295,7 @@ fn seen(scope: &Scope<'_>, hook: &ReleaseHook<'_>, mut live: DynamicObject) {
     scope.ctx.world.record_applied(hook.id, applied, observed);
 }
 
-/// How far a hook is, where it began just now.
+/// How far a hook is since just now.
 fn record_of(hook: &ReleaseHook<'_>, phase: Phase, state: HookState) -> HookRun {
     HookRun {
         object: hook.id.to_string(),
@@ -247,11 +310,16 @@ fn record_of(hook: &ReleaseHook<'_>, phase: Phase, state: HookState) -> HookRun 
 
 /// Records how far a hook is.
 fn note(status: &mut ApplicationStatus, release: &Release, run: HookRun) {
-    let Some(next) = status.next.as_mut().filter(|next| next.digest == release.digest().as_str()) else {
-        return;
+    let digest = release.digest().as_str();
+    let runs = if run.phase == Phase::Rollback.as_str() {
+        let entry = status.quarantined.iter_mut().find(|entry| entry.digest == digest);
+        entry.map(|entry| &mut entry.hooks)
+    } else {
+        status.next.as_mut().filter(|next| next.digest == digest).map(|next| &mut next.hooks)
     };
-    match next.hooks.iter_mut().find(|known| known.object == run.object && known.phase == run.phase) {
-        Some(known) => *known = HookRun { since: known.since.take().or(run.since.clone()), ..run },
-        None => next.hooks.push(run),
+    let Some(runs) = runs else { return };
+    match runs.iter_mut().find(|known| known.object == run.object && known.phase == run.phase) {
+        Some(known) => *known = run,
+        None => runs.push(run),
     }
 }

@@ -17,6 +17,7 @@ pub mod dependencies;
 mod events;
 mod history;
 mod hooks;
+mod last_hooks;
 pub mod leave;
 mod left;
 mod moving;
@@ -137,6 +138,7 @@ pub async fn reconcile(
     checks::judge(&scope, applied.begun.chosen.release.as_deref()).await;
     let assessed = assess::judge(&scope, memory, applied);
     let proved = prove::release(&scope, memory, assessed).await;
+    let proved = last_hooks::after_failure(&mut scope, memory, proved).await?;
     let proved = write_back::rollback(&scope, memory, proved).await;
     record::status(&mut scope, memory, proved).await
 }

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
 use windlass_core::api::{GateState, HealthStatus, OnNoVerdict, ReleaseRef};
 use windlass_core::gate::Verdict;
 use windlass_core::health::cause::FailureClass;
 use windlass_core::object::ObjectId;
-use windlass_core::release::{Effective, Failed, Fate, Gates, Trial, WayBack, fate, undo};
+use windlass_core::release::{Effective, Failed, Fate, Gates, Release, Trial, WayBack, fate, undo};
 
-use super::assess::Assessed;
+use super::assess::{Assessed, all_errors};
 use super::select::entry;
 use super::verify::{self, Verified};
-use super::{Scope, hooks, undone};
+use super::{Scope, hooks, last_hooks, undone};
 use crate::controller::context::Memory;
+use crate::failure::Failure;
 
 /// How often it is looked whether something else than the release still stands in its way.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long objects are refused until that counts as lasting.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// Why a release is not undone for what the cluster did.
 const NO_FAULT: &str = "that is no fault of the release";
 /// Most objects that one message names.
@@ -36,6 +40,8 @@ pub struct Proved {
     pub fate: Option<Fate>,
     /// What a rollback restored does not work either.
     pub rollback_failed: bool,
+    /// Rollback hooks of the undone release that failed, and why.
+    pub failed_hooks: String,
     /// Objects that the rollback left as the undone release made them.
     pub left: String,
     /// Objects that existed before the undone release, which took them over.
@@ -58,6 +64,7 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
         judging: None,
         fate: None,
         rollback_failed: false,
+        failed_hooks: String::new(),
         left: String::new(),
         existed: String::new(),
         again: None,
@@ -67,6 +74,7 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
     if chosen.effective == Effective::Undone {
         let never_healthy = pointer.is_none_or(|pointer| pointer.healthy_since.is_none());
         proved.rollback_failed = degraded && never_healthy;
+        proved.failed_hooks = last_hooks::failed_rollback_hooks(memory);
         proved.left = left(memory);
         if let Some(release) = &chosen.release {
             let existed: Vec<_> = undone::existed(scope, memory, release).into_iter().collect();
@@ -80,8 +88,12 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
     let stable = stable.filter(|stable| stable.digest() != release.digest());
     let hook = hooks::failure(memory, &release);
+    let hook_failed = hook.is_some();
+    let (refused, look) = refused(memory, &release, &proved.assessed.outcome.errors, hook_failed);
+    proved.again = look;
+    let failed = hook.or(refused.map(|failure| (failure, false)));
     let trial = Trial {
-        failed: hook.as_ref().map(|(failure, environment)| Failed {
+        failed: failed.as_ref().map(|(failure, environment)| Failed {
             reason: &failure.reason,
             message: &failure.message,
             excuse: environment.then_some(NO_FAULT),
@@ -125,6 +137,28 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
     proved.gates = verified.map(|verified| verified.gates);
     proved.fate = Some(fate_of);
     proved
+}
+
+/// Why the release failed, if the API server refuses objects of it for good, or when to look again whether it
+/// does: a definition that just changed takes a moment until it counts.
+fn refused(
+    memory: &mut Memory,
+    release: &Release,
+    errors: &[Failure],
+    hook_failed: bool,
+) -> (Option<Failure>, Option<Duration>) {
+    let lasting = !errors.is_empty() && errors.iter().all(|error| !error.transient) && !hook_failed;
+    let known = memory.refused_since.take().filter(|(digest, _)| digest == release.digest());
+    if !lasting {
+        return (None, None);
+    }
+    let (digest, since) = known.unwrap_or_else(|| (release.digest().clone(), Instant::now()));
+    let waited = since.elapsed();
+    memory.refused_since = Some((digest, since));
+    if waited < REFUSED_FOR {
+        return (None, Some(REFUSED_FOR - waited));
+    }
+    (all_errors(errors), None)
 }
 
 /// What the gates say of the release; where nothing is asked, nothing stands in its way.

@@ -218,6 +218,7 @@ pub fn entry(release: &Release, reason: &str, message: &str, since: Time) -> Qua
         reason: reason.to_owned(),
         message: bounded_message(message),
         since,
+        hooks: Vec::new(),
         write_back: String::new(),
     }
 }

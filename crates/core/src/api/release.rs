@@ -69,7 +69,7 @@ pub struct HookRun {
     #[schemars(length(max = 640))]
     pub object: String,
 
-    /// Its phase: `PreSync`, `Sync`, `PostSync` or `SyncFail`; `Job` for a Job that is no hook.
+    /// Its phase: `PreSync`, `Sync`, `PostSync`, `SyncFail` or `Rollback`; `Job` for a Job that is no hook.
     #[schemars(length(max = 32))]
     pub phase: String,
 
@@ -89,7 +89,7 @@ pub struct HookRun {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub environment: bool,
 
-    /// When it was begun; of a hook only.
+    /// Since when it is so; of a hook only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }
@@ -128,6 +128,11 @@ pub struct Quarantined {
 
     /// Since when.
     pub since: Time,
+
+    /// Its Rollback hooks that were begun, so that each runs once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub hooks: Vec<HookRun>,
 
     /// What `sync.writeBackRollback` did: the commit with its branch, or why there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -39,22 +39,22 @@ pub enum HookStep {
 }
 
 /// The hooks of a release that have something to be done about them, in order: those that have not ended,
-/// where the release is new, and those to be cleaned up. When one has failed, only those for a failed release
-/// run.
+/// where the release is new and no hook of it failed, and those to be cleaned up. Those for when something went
+/// wrong are begun by [`hooks_on`].
 pub fn hook_actions(
     release: &Release,
     progress: Progress<'_>,
     observed: &dyn Fn(&ObjectId) -> Option<Observed>,
 ) -> Vec<HookAction> {
-    let failed = failed_hook(progress.runs).is_some();
+    let goes_on = progress.new && failed_hook(progress.runs).is_none();
     let mut actions = Vec::new();
     for hook in release.hooks() {
         for phase in &hook.hook.phases {
-            let Some(stage) = Stage::of_hook(*phase, hook.wave) else { continue };
+            let stage = Stage::of_hook(*phase, hook.wave);
             let action = |clean| HookAction { stage, phase: *phase, id: hook.id.clone(), clean };
             match run_of(progress.runs, hook.id, *phase).map(|run| run.state) {
                 None | Some(HookState::Running) => {
-                    if progress.new && failed == (*phase == Phase::SyncFail) {
+                    if goes_on && stage < Stage::SyncFail(i32::MIN) {
                         actions.push(action(false));
                     }
                 }
@@ -76,6 +76,24 @@ pub fn hook_actions(
         }
     }
     actions.sort_by_key(|action| (action.stage, tier(&action.id.group, &action.id.kind)));
+    actions
+}
+
+/// The hooks of an occasion that are next: of the lowest wave, those that have not ended.
+pub fn hooks_on(release: &Release, phase: Phase, runs: &[HookRun]) -> Vec<HookAction> {
+    let mut actions: Vec<_> = release
+        .hooks()
+        .filter(|hook| hook.hook.phases.contains(&phase))
+        .filter(|hook| run_of(runs, hook.id, phase).is_none_or(|run| run.state == HookState::Running))
+        .map(|hook| HookAction {
+            stage: Stage::of_hook(phase, hook.wave),
+            phase,
+            id: hook.id.clone(),
+            clean: false,
+        })
+        .collect();
+    let first = actions.iter().map(|action| action.stage).min();
+    actions.retain(|action| Some(action.stage) == first);
     actions
 }
 

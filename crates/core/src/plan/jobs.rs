@@ -1,4 +1,3 @@
-use super::order::Stage;
 use super::steps::Progress;
 use crate::api::{ApplicationStatus, HealthStatus, HookRun, HookState, MAX_HOOKS};
 use crate::health::Health;
@@ -25,9 +24,7 @@ pub fn known_runs(
     let kept = [status.and_then(|s| s.next.as_ref()), status.and_then(|s| s.stable.as_ref())];
     let kept: Vec<_> = kept.into_iter().flatten().map(|release| release.hooks.as_slice()).collect();
     // Hooks that have not begun yet must find room.
-    let hooks =
-        release.hooks().flat_map(|hook| hook.hook.phases.iter().map(move |phase| (*phase, hook.wave)));
-    let hooks = hooks.filter(|(phase, wave)| Stage::of_hook(*phase, *wave).is_some()).count();
+    let hooks = release.hooks().map(|hook| hook.hook.phases.len()).sum::<usize>();
     for id in release.ids().iter().filter(|id| is_job(id)) {
         if runs.len() + hooks >= MAX_HOOKS {
             break;

@@ -34,7 +34,7 @@ pub use decide::{
 };
 pub use fence::{Due, due};
 pub use fields::{FieldsHash, combined_fields, own_fields, release_fields};
-pub use hooks::{HookAction, HookStep, failed_hook, hook_actions, hook_failure, hook_step, run_of};
+pub use hooks::{HookAction, HookStep, failed_hook, hook_actions, hook_failure, hook_step, hooks_on, run_of};
 pub use immutable::{RefusalCause, explain, is_immutable, may_replace};
 pub use jobs::{ended_health, is_job, job_end, known_runs};
 pub use kinds::{BuiltinKinds, Kinds, Scope};

@@ -52,6 +52,8 @@ pub enum Stage {
     PostSync(i32),
     /// Hooks of a failed release, by wave.
     SyncFail(i32),
+    /// Hooks of a release that is undone, by wave.
+    Rollback(i32),
 }
 
 /// `wave 0`, `PreSync`, `PreSync wave 2`
@@ -63,6 +65,7 @@ impl fmt::Display for Stage {
             Self::PreSync(wave) => ("PreSync", wave),
             Self::PostSync(wave) => ("PostSync", wave),
             Self::SyncFail(wave) => ("SyncFail", wave),
+            Self::Rollback(wave) => ("Rollback", wave),
         };
         f.write_str(name)?;
         if *wave == 0 { Ok(()) } else { write!(f, " wave {wave}") }
@@ -70,15 +73,15 @@ impl fmt::Display for Stage {
 }
 
 impl Stage {
-    /// When a hook of this phase and wave runs; `None` for a phase that is no part of applying.
-    pub fn of_hook(phase: Phase, wave: i32) -> Option<Self> {
-        Some(match phase {
+    /// When a hook of this phase and wave runs.
+    pub fn of_hook(phase: Phase, wave: i32) -> Self {
+        match phase {
             Phase::PreSync => Self::PreSync(wave),
             Phase::Sync => Self::Wave(wave),
             Phase::PostSync => Self::PostSync(wave),
             Phase::SyncFail => Self::SyncFail(wave),
-            Phase::Rollback => return None,
-        })
+            Phase::Rollback => Self::Rollback(wave),
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl Steps<'_> {
     fn open_hooks(&self, stage: Stage) -> impl Iterator<Item = (Stage, ObjectId, Health)> {
         let hooks = self.release.hooks().flat_map(|hook| {
             let phases = hook.hook.phases.iter();
-            phases.filter_map(move |phase| Some((Stage::of_hook(*phase, hook.wave)?, *phase, hook.id)))
+            phases.map(move |phase| (Stage::of_hook(*phase, hook.wave), *phase, hook.id))
         });
         hooks.filter(move |(own, ..)| *own < stage).filter_map(|(own, phase, id)| {
             let run = run_of(self.runs, id, phase);

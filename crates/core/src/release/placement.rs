@@ -63,7 +63,7 @@ pub enum Phase {
     PostSync,
     /// When the release failed.
     SyncFail,
-    /// When a later release was undone and this one is served again.
+    /// When this release is undone, before anything is restored.
     Rollback,
 }
 

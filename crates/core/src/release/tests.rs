@@ -56,6 +56,7 @@ fn snapshot() -> Snapshot {
         reason: "CrashLoop".into(),
         message: String::new(),
         since: Time("2026-01-01T00:00:00Z".parse().unwrap()),
+        hooks: Vec::new(),
         write_back: String::new(),
     };
     let releases = Releases {

@@ -21,7 +21,7 @@ use windlass_core::release::Release;
 use super::begin::{Begun, store};
 use super::moving::{self, Waiting};
 use super::plan::prune_approved;
-use super::{Scope, blame, hooks};
+use super::{Scope, blame, hooks, last_hooks};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -83,7 +83,7 @@ pub async fn carry_out(
         errors.push(failure);
         return Ok(Outcome { begun, done, errors, waiting: None, again: None, moving: None });
     }
-    let (mut waiting, mut again) = (None, None);
+    let (mut waiting, mut again) = last_hooks::before_undoing(scope, memory, &begun.chosen).await?;
     let is_new = begun.chosen.progress(memory.status.as_ref()).new;
     let order = Order::of(&release);
     for (stage, work) in by_stage(&mut begun.plan, &order) {
@@ -111,11 +111,7 @@ pub async fn carry_out(
         }
     }
     if is_new && let Some((failure, _)) = hooks::failure(memory, &release) {
-        let due = hooks::actions(scope, memory, &release).into_iter().filter(|hook| !hook.clean);
-        let ran = hooks::run(scope, memory, &release, &due.collect::<Vec<_>>()).await?;
         errors.insert(0, failure);
-        errors.extend(ran.errors);
-        again = ran.again.or(again);
     }
     errors.extend(hooks::clean(scope, memory, &release).await);
     if is_new {
@@ -162,9 +158,6 @@ pub async fn carry_out(
     Ok(Outcome { begun, done, errors, waiting, again, moving })
 }
 
-/// The first of the steps that only a failed release has.
-const FAILED: Stage = Stage::SyncFail(i32::MIN);
-
 /// What is to be done in one step.
 #[derive(Default)]
 struct Work {
@@ -180,7 +173,7 @@ fn by_stage(plan: &mut Plan, order: &Order) -> BTreeMap<Option<Stage>, Work> {
         stages.entry(stage).or_default().tiers.push(actions);
     }
     for hook in std::mem::take(&mut plan.hooks) {
-        if !hook.clean && hook.stage < FAILED {
+        if !hook.clean {
             stages.entry(Some(hook.stage)).or_default().hooks.push(hook);
         }
     }

@@ -9,7 +9,7 @@ use crate::health::cause::{Cause, FailureClass};
 use crate::object::ObjectId;
 use crate::plan::{
     HookStep, Keep, Observed, Order, Ownership, Progress, Stage, Steps, failed_hook, hook_actions,
-    hook_failure, hook_step,
+    hook_failure, hook_step, hooks_on,
 };
 use crate::release::{Phase, Release};
 
@@ -140,9 +140,9 @@ fn a_hook_that_ended_is_cleaned_up_as_it_asks_also_later() {
 }
 
 #[test]
-fn after_a_failed_hook_only_those_for_failure_run() {
+fn after_a_failed_hook_no_other_one_of_its_release_runs() {
     let runs = [run("pre", Phase::PreSync, HookState::Failed)];
-    assert_eq!(names(&story(), true, &runs, false), [("sorry".to_owned(), Stage::SyncFail(0), false)]);
+    assert_eq!(names(&story(), true, &runs, false), []);
     assert_eq!(failed_hook(&runs).unwrap().message, "out of luck");
     let sorry = [run("sorry", Phase::SyncFail, HookState::Failed)];
     assert!(failed_hook(&sorry).is_none(), "a hook for failed releases fails no release");
@@ -178,6 +178,34 @@ fn a_hook_says_whose_fault_it_is(
         |(class, message): (FailureClass, &str)| Cause { stuck: false, class, message: message.into() };
     let (before, now) = (before.map(cause), now.map(cause));
     assert_eq!(hook_failure(id, why, before.as_ref(), now.as_ref()), (message.to_owned(), environment));
+}
+
+#[test]
+fn hooks_of_an_occasion_run_wave_by_wave_and_once() {
+    let at = |name: &str, phases: &str, wave: &str| {
+        hook("Job", name, json!({"windlass.dev/hook": phases, "windlass.dev/wave": wave}))
+    };
+    let release = release(vec![
+        at("tell", "SyncFail, Rollback", "1"),
+        at("down", "Rollback", "-1"),
+        at("data", "Rollback", "-1"),
+        at("pre", "PreSync", "-5"),
+    ]);
+    let next = |phase, runs: &[HookRun]| -> Vec<_> {
+        hooks_on(&release, phase, runs).into_iter().map(|action| (action.id.name, action.stage)).collect()
+    };
+    let early = [("data".to_owned(), Stage::Rollback(-1)), ("down".to_owned(), Stage::Rollback(-1))];
+    let mut runs = vec![run("tell", Phase::SyncFail, HookState::Succeeded)];
+    assert_eq!(next(Phase::Rollback, &runs), early);
+    assert_eq!(next(Phase::SyncFail, &runs), []);
+    // One that failed has ended.
+    runs.push(run("down", Phase::Rollback, HookState::Failed));
+    runs.push(run("data", Phase::Rollback, HookState::Running));
+    assert_eq!(next(Phase::Rollback, &runs), early[..1]);
+    runs[2].state = HookState::Succeeded;
+    assert_eq!(next(Phase::Rollback, &runs), [("tell".to_owned(), Stage::Rollback(1))]);
+    runs.push(run("tell", Phase::Rollback, HookState::Succeeded));
+    assert_eq!(next(Phase::Rollback, &runs), []);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn entry(release: &Release) -> Quarantined {
         reason: "Degraded".into(),
         message: String::new(),
         since: Time(Timestamp::UNIX_EPOCH),
+        hooks: Vec::new(),
         write_back: String::new(),
     }
 }
