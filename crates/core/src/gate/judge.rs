@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::ratio;
 use crate::api::{Gate, GateState, OnNoVerdict, Verify};
 
 /// Shortest time between two looks of one gate, whatever its interval says.
@@ -72,6 +73,11 @@ pub fn verdict(gate: &Gate, state: Option<&GateState>, hold: &Hold) -> Verdict {
     };
     if state.bad >= consecutive(gate) {
         return Verdict::Fail(failure(gate, state));
+    }
+    if let (Some(spec), Some(counted)) = (&gate.ratio, &state.ratio)
+        && let Some(why) = ratio::failure(spec, counted, hold.ratios)
+    {
+        return Verdict::Fail(format!("gate {}: {why}", gate.name));
     }
     let words = words(gate, state);
     if !hold.over() || state.bad > 0 {
@@ -164,7 +170,8 @@ fn summary(gates: &[Gate], states: &[GateState]) -> String {
 fn words(gate: &Gate, state: &GateState) -> String {
     let name = &gate.name;
     if state.low_traffic {
-        return format!("{name} {}", state.problem);
+        let value = if state.value.is_empty() { String::new() } else { format!(" {};", state.value) };
+        return format!("{name}{value} {}", state.problem);
     }
     if !state.problem.is_empty() {
         return format!("{name} no data: {}", state.problem);

@@ -7,6 +7,9 @@
 
 mod judge;
 mod look;
+pub mod ratio;
+#[cfg(test)]
+mod simulation;
 mod threshold;
 
 pub use judge::{Hold, Verdict, consecutive, interval, judge, judge_verify, verdict};
