@@ -145,6 +145,7 @@ fn gone(ctx: &Context, key: &AppKey) {
         ctx.queue.trigger(from, Trigger::Event);
     }
     ctx.apps.remove(key);
+    ctx.apps.news.forget(key);
     ctx.views.remove(key);
     ctx.queue.forget(key);
     // A last reconcile lets go of what is remembered.

@@ -20,7 +20,6 @@ use super::dependencies::Dependencies;
 use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::mirrors::Mirrors;
-use super::news::News;
 use super::queue::Queue;
 use super::view::Views;
 use super::vitals::Vitals;
@@ -121,7 +120,7 @@ pub struct Apps {
     resources: Mutex<BTreeMap<AppKey, Arc<Application>>>,
     memories: Mutex<HashMap<AppKey, Arc<tokio::sync::Mutex<Memory>>>>,
     /// Those that are news.
-    pub news: News,
+    pub news: super::news::News,
     /// How many lists of Applications, a namespace each, were not read to their end yet.
     unlisted: watch::Sender<usize>,
 }
@@ -174,7 +173,6 @@ impl Apps {
     /// Forgets a resource.
     pub fn remove(&self, key: &AppKey) {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.news.forget(key);
     }
 
     /// The keys of all resources.

@@ -24,8 +24,9 @@ use crate::failure::Failure;
 
 /// First pause before a refused release is asked about again where the cause may pass by itself.
 const SOON: Duration = Duration::from_secs(1);
-/// First pause where it lasts: webhooks, policies and rights of the cluster may change too.
-const LATER: Duration = Duration::from_secs(60);
+/// First pause where it lasts: webhooks, policies and rights of the cluster may change too, and an API server
+/// that has just started forbids everything until it has read its rules.
+const LATER: Duration = Duration::from_secs(10);
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(600);
 
