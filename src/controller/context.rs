@@ -20,6 +20,7 @@ use super::dependencies::Dependencies;
 use super::fleet::Fleet;
 use super::hearings::Hearings;
 use super::mirrors::Mirrors;
+pub use super::news::Put;
 use super::queue::Queue;
 use super::view::Views;
 use super::vitals::Vitals;
@@ -251,16 +252,6 @@ impl Apps {
         }
         ids
     }
-}
-
-/// What became of a resource that was seen.
-pub enum Put {
-    /// There was none before.
-    New,
-    /// It replaced this one.
-    InPlaceOf(Arc<Application>),
-    /// What is known is newer.
-    Older,
 }
 
 /// What the controller remembers of an Application between two reconciles. All of it can be lost: it is

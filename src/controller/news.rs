@@ -1,10 +1,10 @@
 //! Which Applications are news: what was known of their repositories before is too old for them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
-use windlass_core::api::AppKey;
+use windlass_core::api::{AppKey, Application};
 
 /// When Applications that are new since the start, or have other sources since, were seen.
 #[derive(Default)]
@@ -25,4 +25,14 @@ impl News {
     pub fn forget(&self, key: &AppKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+/// What became of a resource that was seen.
+pub enum Put {
+    /// There was none before.
+    New,
+    /// It replaced this one.
+    InPlaceOf(Arc<Application>),
+    /// What is known is newer.
+    Older,
 }
