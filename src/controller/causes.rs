@@ -141,6 +141,10 @@ impl Causes {
     }
 
     async fn look(&self, ctx: &Context, unhealthy: Unhealthy) {
+        // Its Application may wait long for its turn while many others are looked at.
+        if ctx.world.observed(&unhealthy.id).is_some_and(|live| live.health.status.is_good()) {
+            return self.recovered(&unhealthy);
+        }
         let served = ctx.catalog.served();
         let found = match served.any_version(&unhealthy.id.group, &unhealthy.id.kind) {
             Some((resource, _)) => {
@@ -153,6 +157,14 @@ impl Causes {
         }
         self.looked(&unhealthy, found.ok());
         tokio::time::sleep(PACE).await;
+    }
+
+    /// Forgets a workload that is healthy by now; should it not stay so, it is noted again.
+    fn recovered(&self, unhealthy: &Unhealthy) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.get(&unhealthy.id).is_some_and(|look| look.due.is_none()) {
+            looks.remove(&unhealthy.id);
+        }
     }
 
     /// Keeps what a look found; a look that failed leaves the cause as it was.

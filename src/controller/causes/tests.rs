@@ -170,3 +170,23 @@ async fn looks_later_where_many_start_together() {
     }
     assert_eq!(waits, [1000, 1180, 2980, 5000]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_healthy_before_it_is_looked_at_is_forgotten() {
+    let case = case();
+    let (web, db) = (unhealthy("web", 1, "a"), unhealthy("db", 1, "a"));
+    case.causes.watch(&case.app, vec![web.clone()]);
+    assert_eq!(case.causes.next().await, web);
+    case.causes.recovered(&web);
+    let hour = Duration::from_secs(3600);
+    assert!(tokio::time::timeout(hour, case.causes.next()).await.is_err());
+    // It is noted again, while another one waits for its own time.
+    case.causes.watch(&case.app, vec![web.clone(), db.clone()]);
+    case.causes.recovered(&db);
+    assert_eq!(
+        [case.causes.next().await.id, case.causes.next().await.id]
+            .iter()
+            .collect::<std::collections::BTreeSet<_>>(),
+        [&web.id, &db.id].into_iter().collect()
+    );
+}
