@@ -24,6 +24,7 @@ fn failed(digest: &str) -> Quarantined {
         reason: "Degraded".into(),
         message: String::new(),
         since: Time("2026-01-01T00:00:00Z".parse().unwrap()),
+        hooks: Vec::new(),
         write_back: String::new(),
     }
 }
