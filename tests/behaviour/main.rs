@@ -43,6 +43,7 @@ mod rollback;
 mod rollback_choices;
 mod rollback_stages;
 mod rollback_taken;
+mod routes;
 mod sources;
 mod store;
 mod strip;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         rights::tests(),
         crd::tests(),
         aliases::tests(),
+        routes::tests(),
         contended::tests(),
         handover::tests(),
         immutable::tests(),

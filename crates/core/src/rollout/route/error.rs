@@ -96,6 +96,17 @@ pub enum Problem {
         /// Path of the list of backends.
         field: String,
     },
+    /// A subset that is defined somewhere else.
+    #[error(
+        "{field} sends requests to subset {subset}, which no DestinationRule of this release defines, so there can \
+         be none for the candidate; put the DestinationRule into the same Application"
+    )]
+    Subset {
+        /// Path of the list of destinations.
+        field: String,
+        /// Name of the subset.
+        subset: String,
+    },
     /// Something that the router doesn't have.
     #[error("{0}")]
     Unsupported(&'static str),

@@ -3,12 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::naming::{CANDIDATE, LONGEST, ending};
 use super::{Backends, Problem, Split, TrafficMatch, json};
-use crate::object::{Digest, Object};
+use crate::object::Object;
 
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
-/// The longest name of an object.
-const LONGEST_NAME: usize = 253;
 /// Annotations that the controller reads from a canary too. All others it takes from the user's Ingress, and of
 /// other tools' annotations (certificates, names in DNS) one object with each is enough.
 const COPIED: [&str; 8] = [
@@ -130,24 +129,13 @@ fn canary_of(
         COPIED.into_iter().filter_map(|key| Some((key.to_owned(), route.annotation(key)?.into()))).collect();
     annotations.insert(format!("{PREFIX}canary"), "true".into());
     annotations.extend(split.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value.into())));
-    let mut metadata = json!({"name": canary_name(route.name()), "annotations": annotations});
+    let mut metadata = json!({"name": ending(route.name(), CANDIDATE, LONGEST), "annotations": annotations});
     if let Some(namespace) = route.namespace() {
         metadata["namespace"] = namespace.into();
     }
     object(json!({
         "apiVersion": route.gvk().api_version(), "kind": "Ingress", "metadata": metadata, "spec": spec,
     }))
-}
-
-/// `<name>-candidate`; a name that is too long for that is cut and gets a digest.
-fn canary_name(name: &str) -> String {
-    const SUFFIX: &str = "-candidate";
-    if name.len() + SUFFIX.len() <= LONGEST_NAME {
-        return format!("{name}{SUFFIX}");
-    }
-    let kept = name.floor_char_boundary(LONGEST_NAME - SUFFIX.len() - 9);
-    let digest = Digest::of_bytes(name.as_bytes());
-    format!("{}-{}{SUFFIX}", name.get(..kept).unwrap_or_default(), digest.short(8))
 }
 
 /// Whether a name in a certificate, which may begin with `*.`, is one for `host`.

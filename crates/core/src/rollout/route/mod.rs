@@ -6,11 +6,13 @@
 //! that route, so going back needs nothing but the same call with [`Split::Stable`], and at rest the route is
 //! simply Git's. Fields that a merge doesn't know survive it.
 
+mod companions;
 mod cookie;
 mod error;
 mod gateway;
 mod ingress;
 mod json;
+mod naming;
 mod observed;
 mod service;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod tests;
 mod virtual_service;
 mod weights;
 
+pub use companions::companions;
 pub use error::{Problem, RouteError};
 pub use observed::{RouteState, observed};
 pub use service::{Pods, ServiceError, ServiceNames, pin, pinned};
@@ -71,10 +74,12 @@ pub fn merge(
         RouterKind::Ingress => ingress::merge(route, backends, split),
         RouterKind::VirtualService => virtual_service::merge(route, backends, split),
     });
-    merged.map_err(|problem| RouteError {
-        route: format!("{} {}/{}", route.gvk().kind, backends.namespace, route.name()),
-        problem,
-    })
+    merged.map_err(|problem| route_error(route, backends, problem))
+}
+
+fn route_error(route: &Object, backends: &Backends, problem: Problem) -> RouteError {
+    let namespace = route.namespace().unwrap_or(backends.namespace);
+    RouteError { route: format!("{} {namespace}/{}", route.gvk().kind, route.name()), problem }
 }
 
 /// Refuses what no router can do, and makes the two ways to say "nothing" one.

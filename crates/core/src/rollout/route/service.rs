@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::object::{Digest, Object};
-
-/// The longest name of a Service.
-const LONGEST_NAME: usize = 63;
+use super::naming::{CANDIDATE, LONGEST_SERVICE, STABLE, ending};
+use crate::object::Object;
 
 /// The pods of one release, by the label that their controller gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +63,10 @@ pub struct ServiceNames {
 impl ServiceNames {
     /// `<service>-stable` and `<service>-candidate`; a name that is too long for that is cut and gets a digest.
     pub fn of(service: &str) -> Self {
-        const LONGEST_SUFFIX: usize = "-candidate".len();
-        let stem = if service.len() + LONGEST_SUFFIX <= LONGEST_NAME {
-            service.to_owned()
-        } else {
-            let kept = service.floor_char_boundary(LONGEST_NAME - LONGEST_SUFFIX - 9);
-            let digest = Digest::of_bytes(service.as_bytes());
-            format!("{}-{}", service.get(..kept).unwrap_or_default(), digest.short(8))
-        };
-        Self { stable: format!("{stem}-stable"), candidate: format!("{stem}-candidate") }
+        Self {
+            stable: ending(service, STABLE, LONGEST_SERVICE),
+            candidate: ending(service, CANDIDATE, LONGEST_SERVICE),
+        }
     }
 }
 

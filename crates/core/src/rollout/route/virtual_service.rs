@@ -13,7 +13,8 @@ const MOST_WEIGHT: u64 = i32::MAX as u64;
 ///
 /// Rules are tried in their order, so the copy of a rule for an A/B test stands right before its original. What
 /// is routed by port or server name (`tcp`, `tls`) has weights too, counted in connections, but neither headers
-/// nor mirrors: it stays with stable then. Hosts keep the form in which Git names them.
+/// nor mirrors: it stays with stable then. Hosts keep the form in which Git names them, and destinations their
+/// subset, which [`companions`](super::companions()) has to define for the Services behind the route.
 pub(super) fn merge(route: &Object, backends: &Backends, split: &Split) -> Result<Vec<Object>, Problem> {
     let names = Names { namespace: route.namespace().unwrap_or(backends.namespace), backends };
     let mut body = route.body().clone();
@@ -186,16 +187,16 @@ fn add_mirror(rule: &mut Value, target: Value, percent: u8, path: &str) -> Resul
 }
 
 /// Tells the destinations that are the user's Service from others.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     /// Namespace of the route.
-    namespace: &'a str,
-    backends: &'a Backends<'a>,
+    pub(super) namespace: &'a str,
+    pub(super) backends: &'a Backends<'a>,
 }
 
 impl Names<'_> {
     /// What follows the name of the Service in `host`, if it names the Service: `""`, `.shop`, `.shop.svc` or
     /// that with the domain of the cluster. A short name is one of the route's namespace.
-    fn suffix<'h>(&self, host: &'h str) -> Option<&'h str> {
+    pub(super) fn suffix<'h>(&self, host: &'h str) -> Option<&'h str> {
         let (name, rest) = host.split_at(host.find('.').unwrap_or(host.len()));
         let mut labels = rest.split('.').skip(1);
         let namespace = labels.next().unwrap_or(self.namespace);
@@ -204,7 +205,7 @@ impl Names<'_> {
     }
 
     /// Whether a destination is the user's Service.
-    fn is_destination(&self, destination: &Value, path: &str) -> Result<bool, Problem> {
+    pub(super) fn is_destination(&self, destination: &Value, path: &str) -> Result<bool, Problem> {
         Ok(json::text(destination, "host", path)?.and_then(|host| self.suffix(host)).is_some())
     }
 

@@ -1,3 +1,4 @@
+mod companions;
 mod gateway;
 mod ingress;
 mod observed;
