@@ -66,8 +66,8 @@ enum Command {
     Controller(controller::Controller),
     /// Print the objects that install Windlass in a cluster
     Install(install::Install),
-    /// Print the CustomResourceDefinitions
-    Crds,
+    /// Print the CustomResourceDefinitions, or write them to files
+    Crds(crds::Crds),
     /// Judge the health of the objects in a file, without a cluster
     Health(Health),
     /// Print the version
@@ -107,7 +107,7 @@ impl Command {
             Self::Build(command) => command.run(),
             Self::Controller(command) => command.run(),
             Self::Install(command) => command.run(),
-            Self::Crds => crds::run(),
+            Self::Crds(crds) => crds.run(),
             Self::Health(Health { file, application, output }) => {
                 let mut report = Vec::new();
                 let exit = health::run(&file, application.as_deref(), output, &mut report)?;

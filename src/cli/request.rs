@@ -67,6 +67,7 @@ pub async fn ask(
         by: connection.user.chars().take(LONGEST_USER).collect(),
         revision: wish.revision,
         release: wish.release,
+        target: None,
     };
     let annotation = serde_json::to_string(&request)?;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}}));

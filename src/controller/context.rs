@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use windlass_core::api::{AppKey, Application, ApplicationStatus, Quarantined};
+use windlass_core::api::{AppKey, Application, ApplicationStatus, Quarantined, TargetStatus};
 use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::{Action, Heals, Instance, may_take, moved_from};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot, compact};
@@ -309,6 +309,8 @@ pub struct Memory {
     pub subscriptions: Vec<Subscription>,
     /// The status as last read or written.
     pub status: Option<ApplicationStatus>,
+    /// How far each workload with a RolloutPolicy is, with what is only told; the status has the rest.
+    pub targets: Option<Vec<TargetStatus>>,
     /// Since when that status is not written: what the cluster's own controllers say about it is waited for.
     pub unwritten: Option<tokio::time::Instant>,
     /// Failed attempts in a row, for backing off.

@@ -43,6 +43,7 @@ mod rollback;
 mod rollback_choices;
 mod rollback_stages;
 mod rollback_taken;
+mod rollouts;
 mod routes;
 mod sources;
 mod store;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     let tests = [
         rollback::tests(),
         rollback_stages::tests(),
+        rollouts::tests(),
         rollback_choices::tests(),
         rollback_taken::tests(),
         hook_failures::tests(),

@@ -55,6 +55,7 @@ pub async fn measure(
             by: "bench".into(),
             revision: None,
             release: None,
+            target: None,
         };
         let annotation = serde_json::to_string(&request)?;
         let patch = json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}});

@@ -81,6 +81,7 @@ fn asking(app: u32, repository: &Repository) -> anyhow::Result<Value> {
         by: "bench".into(),
         revision: None,
         release: None,
+        target: None,
     };
     let mut body = objects::application(app, &repository.url);
     let metadata = body.pointer_mut("/metadata").and_then(Value::as_object_mut).context("it has metadata")?;

@@ -97,6 +97,12 @@ fn action(action: Action) -> &'static str {
         Action::AllowPrune => "allow-prune",
         Action::Rollback => "rollback",
         Action::Retry => "retry",
+        Action::Approve => "approve",
+        Action::Promote => "promote",
+        Action::PromoteFull => "promote-full",
+        Action::Pause => "pause",
+        Action::Resume => "resume",
+        Action::Abort => "abort",
     }
 }
 

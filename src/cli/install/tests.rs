@@ -25,6 +25,7 @@ fn an_install_is_printed_in_the_order_in_which_it_can_be_created() {
         kinds(&objects),
         [
             "CustomResourceDefinition",
+            "CustomResourceDefinition",
             "Namespace",
             "ServiceAccount",
             "ClusterRole",

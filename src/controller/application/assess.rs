@@ -83,7 +83,9 @@ pub fn judge(scope: &Scope<'_>, memory: &Memory, outcome: Outcome) -> Assessed {
     if let Some(waiting) = outcome.waiting.as_ref().filter(|_| health.status <= HealthStatus::Suspended) {
         health = HealthState { status: HealthStatus::Progressing, message: bounded_message(waiting) };
     }
-    let health_deadline = time_out(scope, memory, &outcome, &mut health);
+    let rolls = outcome.begun.chosen.rolled.as_ref().is_some_and(|rolled| !rolled.active.is_empty());
+    // A rollout has deadlines of its own.
+    let health_deadline = if rolls { None } else { time_out(scope, memory, &outcome, &mut health) };
     let resources =
         Resources { total: u32::try_from(objects.len()).unwrap_or(u32::MAX), unhealthy: unhealthy(&objects) };
     Assessed {
@@ -125,10 +127,20 @@ fn objects(scope: &Scope<'_>, memory: &Memory, outcome: &Outcome) -> (Vec<Object
             }
             (None, None) => Health { status: HealthStatus::Missing, message: "it does not exist".into() },
         };
+        let health = rolling(&outcome.begun.chosen, id).unwrap_or(health);
         objects.push(ObjectView { id: id.clone(), in_sync: same && conflict(id).is_none(), health });
     }
     let combined = release_fields(release, &|id| world.observed(id).and_then(|observed| observed.fields));
     (objects, combined)
+}
+
+/// The health of a workload whose rollout is under way: whether the newest pods are well is what that judges.
+fn rolling(chosen: &Chosen, id: &ObjectId) -> Option<Health> {
+    let rolled = chosen.rolled.as_ref()?;
+    let message = rolled.active.get(id)?.clone();
+    let failed = rolled.failed.as_ref().is_some_and(|(failed, _)| failed == id);
+    let status = if failed { HealthStatus::Degraded } else { HealthStatus::Progressing };
+    Some(Health { status, message })
 }
 
 /// Adds to the health of each object why it is so, as far as that is known, and gives the worst cause. Pods of
@@ -143,7 +155,10 @@ fn explain(
     let mut unhealthy = Vec::new();
     for object in objects {
         let conflict = outcome.begun.plan.conflicts.iter().any(|conflict| conflict.id == object.id);
-        if conflict || !matches!(object.health.status, HealthStatus::Progressing | HealthStatus::Degraded) {
+        if conflict
+            || outcome.begun.chosen.rolls(&object.id)
+            || !matches!(object.health.status, HealthStatus::Progressing | HealthStatus::Degraded)
+        {
             continue;
         }
         let unseen = object.health.is_unseen();

@@ -39,17 +39,18 @@ pub async fn release(
     memory: &mut Memory,
     planned: Planned,
 ) -> Result<Begun, ClusterError> {
-    let Planned { chosen, plan, heal_later } = planned;
+    let Planned { chosen, plan, heal_later, .. } = planned;
     let mut begun = Begun { chosen, plan, new_release: false, heal_later, started: Timestamp::now() };
     let Some(release) = begun.chosen.release.clone() else { return Ok(begun) };
     let inventory = claim(scope, memory, &release, &mut begun.plan);
     let status = memory.status.clone().unwrap_or_default();
     begun.new_release = begun.chosen.pointer(&status).is_none_or(|pointer| pointer.fields.is_empty());
+    let base = begun.chosen.base().cloned().unwrap_or_else(|| release.clone());
     let mut releases = memory.releases.clone();
     if !is_known(&releases, &begun.chosen, &release) {
         let render = memory.render.as_ref().filter(|cache| cache.release.digest() == release.digest());
         let render = render.map(|cache| cache.record.clone());
-        let kept = Kept { release: release.clone(), render, number: history::next_number(memory, &status) };
+        let kept = Kept { release: base.clone(), render, number: history::next_number(memory, &status) };
         let proved = status.next.is_none() && status.stable.as_ref().is_some_and(|s| is(s, &release));
         if proved && releases.next.is_none() {
             releases.stable = Some(kept);
@@ -80,8 +81,11 @@ pub async fn release(
         return Ok(begun);
     }
     renaming::inherited(scope, memory).await;
-    memory.current = Some(release.clone());
+    memory.current = Some(base);
     announce(scope, memory, &begun, &release, status).await?;
+    if let Some(rolled) = &begun.chosen.rolled {
+        memory.targets = Some(rolled.targets.clone());
+    }
     Ok(begun)
 }
 
@@ -217,8 +221,10 @@ async fn announce(
     let judged = digests(&before) != digests(&status);
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.as_ref());
     let moved = stable.filter(|stable| status.stable.as_ref().is_none_or(|known| !is(known, stable)));
+    let mut begins = false;
     match chosen.effective {
         Effective::Undone if judged || moved.is_some() => {
+            begins = true;
             let by = if scope.request.is_some() { "person" } else { "auto" };
             scope.ctx.metrics.rollbacks.with_label_values(&[by]).inc();
             undo(&mut status, stable, begun.started);
@@ -233,6 +239,7 @@ async fn announce(
         Effective::Admitted | Effective::Next
             if chosen.retried || begun.new_release && !begun.plan.is_empty() =>
         {
+            begins = true;
             if chosen.retried || status.next.as_ref().is_none_or(|next| !is(next, release)) {
                 begin(&mut status, memory, release, begun.started);
                 if let Some(next) = &mut status.next {
@@ -243,8 +250,12 @@ async fn announce(
             history::begin(scope, memory, &mut status, chosen, release, begun.started);
             history::stands(&mut status, release.digest().as_str(), history::APPLYING, "");
         }
-        _ if !judged => return Ok(()),
         _ => {}
+    }
+    if let Some(rolled) = chosen.rolled.as_ref().filter(|rolled| !rolled.is_known(&before.targets)) {
+        status.targets.clone_from(&rolled.targets);
+    } else if !begins && !judged {
+        return Ok(());
     }
     if status == before {
         return Ok(());

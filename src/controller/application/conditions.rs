@@ -6,6 +6,7 @@ use windlass_core::api::{ApplicationStatus, HealthStatus, Quarantined, SyncStatu
 use windlass_core::release::{Fate, Release};
 
 use super::prove::Proved;
+use super::rollout::Rolled;
 
 /// Why nothing is done for a suspended Application.
 pub const SUSPENDED: &str = "spec.suspend is set: nothing is applied or healed";
@@ -116,6 +117,13 @@ pub fn settled(status: &mut ApplicationStatus, generation: Option<i64>, proved: 
         set(status, generation, "Ready", false, reason, &message);
         set(status, generation, "Reconciling", *excused, reason, if *excused { &message } else { "" });
         set(status, generation, "Stalled", !excused, reason, if *excused { "" } else { &message });
+        return;
+    }
+    if let Some(rolling) = chosen.rolled.as_ref().and_then(Rolled::waiting) {
+        let message = format!("{revision}: {rolling}");
+        set(status, generation, "Ready", false, "RollingOut", &message);
+        set(status, generation, "Reconciling", true, "RollingOut", &message);
+        set(status, generation, "Stalled", false, "RollingOut", "");
         return;
     }
     if let Some(looks) = &proved.judging {

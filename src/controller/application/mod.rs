@@ -28,6 +28,7 @@ mod record;
 mod renaming;
 pub mod render;
 pub mod resolve;
+mod rollout;
 mod select;
 mod undone;
 mod unreadable;

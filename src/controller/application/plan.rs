@@ -10,7 +10,7 @@ use windlass_core::plan::{Input, Plan, Progress, decide};
 use windlass_core::release::Release;
 
 use super::select::Chosen;
-use super::{Scope, hooks, leave, left, undone};
+use super::{Scope, hooks, leave, left, rollout, undone};
 use crate::cluster::watch::GroupKind;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -24,6 +24,8 @@ pub struct Planned {
     pub chosen: Chosen,
     /// What to do.
     pub plan: Plan,
+    /// The release as it is to be once its rollouts have ended, and what that takes; where any is under way.
+    pub last: Option<(Arc<Release>, Plan)>,
     /// When something that was put off is due: a heal, or another look at a refused release.
     pub heal_later: Option<Duration>,
 }
@@ -31,17 +33,24 @@ pub struct Planned {
 /// Holds the effective release against the cluster.
 pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen) -> Planned {
     let Some(release) = chosen.release.clone() else {
-        return Planned { chosen, plan: Plan::default(), heal_later: None };
+        return Planned { chosen, plan: Plan::default(), last: None, heal_later: None };
     };
     if let Err(failure) = watch_kinds(scope, memory, &release).await {
         chosen.failures.push(failure);
-        return Planned { chosen, plan: Plan::default(), heal_later: None };
+        return Planned { chosen, plan: Plan::default(), last: None, heal_later: None };
     }
     let release = match leave(scope, memory, release).await {
         Ok(left) => left,
         Err(failure) => {
             chosen.failures.push(failure);
-            return Planned { chosen, plan: Plan::default(), heal_later: None };
+            return Planned { chosen, plan: Plan::default(), last: None, heal_later: None };
+        }
+    };
+    let release = match rollout::advance(scope, memory, &mut chosen, release).await {
+        Ok(release) => release,
+        Err(failure) => {
+            chosen.failures.push(failure);
+            return Planned { chosen, plan: Plan::default(), last: None, heal_later: None };
         }
     };
     chosen.release = Some(release.clone());
@@ -55,26 +64,33 @@ pub async fn actions(scope: &Scope<'_>, memory: &mut Memory, mut chosen: Chosen)
         inventory.to_mut().retain(|id| !wanted.contains(id));
     }
     let runs = hooks::known(scope, memory, &release);
-    let mut plan = decide(&Input {
-        app: scope.key,
-        release: &release,
-        inventory: &inventory,
-        policy: &scope.app.spec.sync,
-        prune_approved: undone.is_some() || prune_approved(scope, &release),
-        observed: &|id| world.observed(id),
-        applied: &|id| world.applied(id),
-        claimed: &|id| world.claimed_by_other(id, scope.key),
-        elsewhere: &|key| {
-            let namespaces = &scope.ctx.config.watch_namespaces;
-            !namespaces.is_empty() && !namespaces.contains(&key.namespace)
-        },
-        progress: Progress { runs: &runs, ..chosen.progress(memory.status.as_ref()) },
-    });
+    let plan_for = |release: &Release| {
+        decide(&Input {
+            app: scope.key,
+            release,
+            inventory: &inventory,
+            policy: &scope.app.spec.sync,
+            prune_approved: undone.is_some() || prune_approved(scope, release),
+            observed: &|id| world.observed(id),
+            applied: &|id| world.applied(id),
+            claimed: &|id| world.claimed_by_other(id, scope.key),
+            elsewhere: &|key| {
+                let namespaces = &scope.ctx.config.watch_namespaces;
+                !namespaces.is_empty() && !namespaces.contains(&key.namespace)
+            },
+            progress: Progress { runs: &runs, ..chosen.progress(memory.status.as_ref()) },
+        })
+    };
+    let mut plan = plan_for(&release);
     if undone.is_some() {
         let existed = undone::existed(scope, memory, &release);
         plan.kept.extend(existed.into_iter().filter(|id| memory.inventory.contains(id)));
     }
-    Planned { chosen, plan, heal_later: None }
+    let rolled = chosen.rolled.as_ref();
+    let last = rolled.filter(|rolled| !rolled.active.is_empty()).map(|rolled| rolled.last.clone());
+    let last = last.map(|last| (plan_for(&last), last)).map(|(plan, last)| (last, plan));
+    let heal_later = rolled.and_then(|rolled| rolled.wake);
+    Planned { chosen, plan, last, heal_later }
 }
 
 /// What is stored and what is to be applied, knowing what of them is left to others.
@@ -84,7 +100,8 @@ async fn leave(
     release: Arc<Release>,
 ) -> Result<Arc<Release>, Failure> {
     if let Some((left, fields)) = memory.left.clone() {
-        memory.left = Some((leave::fields(scope, memory, left).await?, fields));
+        let left = leave::fields(scope, memory, left).await?;
+        memory.left = Some((rollout::at_rest(memory, left)?, fields));
     }
     leave::fields(scope, memory, release).await
 }

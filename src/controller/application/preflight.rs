@@ -59,7 +59,7 @@ pub async fn check(scope: &Scope<'_>, memory: &mut Memory, mut planned: Planned)
     }
     let failure = match remembered(scope, memory, &release) {
         Some(failure) => failure,
-        None => match ask(scope, &release, &planned.plan).await {
+        None => match ask_all(scope, &release, &planned).await {
             Ok(()) => {
                 memory.refused = None;
                 return planned;
@@ -99,6 +99,14 @@ fn remember(scope: &Scope<'_>, memory: &mut Memory, release: &Release, failure: 
         again,
     });
     failure
+}
+
+/// What is to be in the end is asked about, and what is to be on the way there where that is something else.
+async fn ask_all(scope: &Scope<'_>, release: &Release, planned: &Planned) -> Result<(), Failure> {
+    match &planned.last {
+        Some((last, plan)) => ask(scope, last, plan).await,
+        None => ask(scope, release, &planned.plan).await,
+    }
 }
 
 /// Asks the server about every object that the plan makes or changes.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
-use windlass_core::api::{GateState, HealthStatus, OnNoVerdict, ReleaseRef};
+use windlass_core::api::{GateState, HealthStatus, OnFailure, OnNoVerdict, ReleaseRef};
 use windlass_core::gate::Verdict;
 use windlass_core::health::cause::FailureClass;
 use windlass_core::object::ObjectId;
 use windlass_core::release::{Effective, Failed, Fate, Gates, Release, Trial, WayBack, fate, undo};
+use windlass_core::rollout::ABORTED;
 
 use super::assess::{Assessed, all_errors};
 use super::select::entry;
@@ -82,7 +83,7 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
         }
         return proved;
     }
-    let Some(release) = chosen.release.clone().filter(|_| on_trial) else { return proved };
+    let Some(release) = chosen.base().cloned().filter(|_| on_trial) else { return proved };
     let excuse = excuse(&proved.assessed, pointer.as_ref());
     let verify = scope.app.spec.verify.as_ref();
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
@@ -91,7 +92,14 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
     let hook_failed = hook.is_some();
     let (refused, look) = refused(memory, &release, &proved.assessed.outcome.errors, hook_failed);
     proved.again = look;
-    let failed = hook.or(refused.map(|failure| (failure, false)));
+    let rolled = chosen.rolled.as_ref();
+    let rollout = rolled.and_then(|rolled| rolled.failed.as_ref());
+    let aborted = rollout.is_some_and(|(_, failure)| failure.reason == ABORTED);
+    let rollout = rollout.map(|(id, failure)| {
+        let message = format!("the rollout of {id} failed: {}", failure.message);
+        (Failure::permanent(&failure.reason, message), false)
+    });
+    let failed = hook.or(refused.map(|failure| (failure, false))).or(rollout);
     let trial = Trial {
         failed: failed.as_ref().map(|(failure, environment)| Failed {
             reason: &failure.reason,
@@ -104,8 +112,8 @@ pub async fn release(scope: &Scope<'_>, memory: &mut Memory, assessed: Assessed)
         excuse: excuse.as_deref(),
         gates: said(verified.as_ref()),
         on_no_verdict: verify.map_or(OnNoVerdict::Hold, |verify| verify.on_no_verdict),
-        on_failure: scope.app.spec.on_failure,
-        verify: verify.is_some(),
+        on_failure: if aborted { OnFailure::Rollback } else { scope.app.spec.on_failure },
+        verify: verify.is_some() || rolled.is_some(),
         way_back: if stable.is_some() { WayBack::Open } else { WayBack::NoStable },
     };
     let mut fate_of = fate(&trial);

@@ -18,7 +18,7 @@ use windlass_core::release::{Fate, MAX_PREVIOUS, Release};
 
 use super::assess::Assessed;
 use super::prove::Proved;
-use super::{Scope, back_off, begin, conditions, events, history, hooks, moving};
+use super::{Scope, back_off, begin, conditions, events, history, hooks, moving, rollout};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::controller::view::{AppView, same_moment};
@@ -128,6 +128,11 @@ fn next_status(
         if outcome.errors.is_empty() && outcome.begun.plan.conflicts.is_empty() && outcome.moving.is_none() {
             status.sync.revision = release.revision().to_owned();
         }
+    }
+    if let (Some(_), Some(targets)) = (&outcome.begun.chosen.rolled, &memory.targets) {
+        status.targets.clone_from(targets);
+    } else if outcome.begun.chosen.release.is_some() {
+        status.targets.clear();
     }
     status.sync.status = assessed.sync;
     status.health = assessed.health.clone();
@@ -240,6 +245,7 @@ fn only_display_differs(before: &ApplicationStatus, after: &ApplicationStatus) -
         let mut status = status.clone();
         status.resources = Default::default();
         status.health.message.clear();
+        status.targets = status.targets.iter().map(rollout::essential).collect();
         for condition in &mut status.conditions {
             condition.message.clear();
         }

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{Action, ApplicationStatus, Quarantined, ReleaseRef, SyncMode, bounded_message};
+use windlass_core::api::{
+    Action, ApplicationStatus, OnNewRelease, Quarantined, ReleaseRef, SyncMode, bounded_message,
+};
+use windlass_core::object::ObjectId;
 use windlass_core::plan::Progress;
 use windlass_core::release::{Asked, Effective, Release, Standing, Why, select};
+use windlass_core::rollout::policies;
 
 use super::history::claimed;
+use super::rollout::Rolled;
 use super::{Scope, Step, moving};
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -26,9 +31,21 @@ pub struct Chosen {
     pub retried: bool,
     /// Why something is held back.
     pub failures: Vec<Failure>,
+    /// What rollouts make of it, where it has any.
+    pub rolled: Option<Rolled>,
 }
 
 impl Chosen {
+    /// The release as its sources have it, without what rollouts make of it.
+    pub fn base(&self) -> Option<&Arc<Release>> {
+        self.rolled.as_ref().map(|rolled| &rolled.base).or(self.release.as_ref())
+    }
+
+    /// Whether the rollout of a workload is under way.
+    pub fn rolls(&self, id: &ObjectId) -> bool {
+        self.rolled.as_ref().is_some_and(|rolled| rolled.active.contains_key(id))
+    }
+
     /// What a status says of this release; nothing where it is new.
     pub fn pointer<'a>(&self, status: &'a ApplicationStatus) -> Option<&'a ReleaseRef> {
         let digest = self.release.as_ref()?.digest().as_str();
@@ -76,6 +93,7 @@ pub fn release(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Releas
         quarantined: &quarantined,
         mode: scope.app.spec.sync.mode,
         asked,
+        busy: is_busy(memory),
     });
     let of_sources = admitted.as_ref().and_then(|release| releases.quarantine_of(release.digest()));
     let quarantined = match (selected.why, releases.undone()) {
@@ -94,6 +112,10 @@ pub fn release(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Releas
             "AwaitingSync",
             format!("{} waits for `windlass sync {}`", waiting.revision(), scope.key.name),
         )),
+        (Why::RolloutUnderWay, Some(waiting)) => failures.push(Failure::transient(
+            "RolloutUnderWay",
+            format!("{} waits until the rollout under way has ended", waiting.revision()),
+        )),
         (Why::Retried, _) => {
             if let Some(release) = &release {
                 memory.releases.free(release.digest());
@@ -106,12 +128,13 @@ pub fn release(scope: &Scope<'_>, memory: &mut Memory, admitted: Step<Arc<Releas
         effective = Effective::Stable;
     }
     // What waits for a person is wanted before it is applied, what is quarantined is not.
-    let wants = if selected.why == Why::AwaitingSync { &admitted } else { &release };
+    let waits = matches!(selected.why, Why::AwaitingSync | Why::RolloutUnderWay);
+    let wants = if waits { &admitted } else { &release };
     if let (Some(wants), false) = (wants, selected.why == Why::Unreadable) {
         moving::want(scope, wants);
     }
     let retried = asked == Asked::Retry && matches!(effective, Effective::Admitted | Effective::Next);
-    Chosen { release, effective, quarantined, retried, failures }
+    Chosen { release, effective, quarantined, retried, failures, rolled: None }
 }
 
 /// What there was, where what the sources say cannot be had, for these reasons.
@@ -125,10 +148,18 @@ pub fn there_was(memory: &Memory, failures: Vec<Failure>) -> Chosen {
         quarantined: &quarantined,
         mode: SyncMode::Auto,
         asked: Asked::Nothing,
+        busy: false,
     })
     .effective;
     let quarantined = releases.undone().map(|(_, entry)| entry.clone());
-    Chosen { release: present(memory, effective), effective, quarantined, retried: false, failures }
+    Chosen {
+        release: present(memory, effective),
+        effective,
+        quarantined,
+        retried: false,
+        failures,
+        rolled: None,
+    }
 }
 
 /// What there was. The bytes of an undone release are put together once.
@@ -223,10 +254,28 @@ pub fn entry(release: &Release, reason: &str, message: &str, since: Time) -> Qua
     }
 }
 
+/// Whether a rollout must end before another release begins: its stable pods are going already, or its policy
+/// says so.
+fn is_busy(memory: &Memory) -> bool {
+    let targets = memory.status.iter().flat_map(|status| &status.targets);
+    let mut under_way =
+        targets.filter(|target| target.rollout.as_ref().is_some_and(|r| r.failed.is_none())).peekable();
+    if under_way.peek().is_none() {
+        return false;
+    }
+    let policies = memory.releases.next.as_ref().map(|next| policies(&next.release)).unwrap_or_default();
+    under_way.any(|target| {
+        let queue = policies
+            .values()
+            .any(|policy| policy.is_about(target) && policy.spec.on_new_release == OnNewRelease::Queue);
+        target.phase.is_finishing() || queue
+    })
+}
+
 fn asked(scope: &Scope<'_>) -> Asked {
     match scope.request.as_ref().map(|request| request.action) {
         Some(Action::Sync | Action::AllowPrune) => Asked::Sync,
         Some(Action::Retry) => Asked::Retry,
-        Some(Action::Refresh | Action::Rollback) | None => Asked::Nothing,
+        _ => Asked::Nothing,
     }
 }

@@ -40,22 +40,33 @@ pub async fn gates(scope: &Scope<'_>, memory: &Memory, assessed: &Assessed) -> O
     let pointer = chosen.pointer(&status);
     let healthy_since = pointer.and_then(|at| at.healthy_since.as_ref()).map_or(now, |time| time.0);
     let before = pointer.map_or(&[][..], |pointer| &pointer.gates);
-    let asked = verify.gates.iter().map(|gate| async {
+    let (gates, again) = looks(scope, &verify.gates, before, now).await;
+    let elapsed = since(healthy_since, now);
+    let verdict = judge_verify(verify, &gates, elapsed);
+    let end = verify.period.get().saturating_sub(elapsed);
+    let again = if end.is_zero() { again } else { again.min(end).max(SOON) };
+    Some(Verified { gates, verdict, again })
+}
+
+/// Asks every gate whose time has come, side by side: what each has seen then, and when the next look is due.
+pub(super) async fn looks(
+    scope: &Scope<'_>,
+    gates: &[Gate],
+    before: &[GateState],
+    now: Timestamp,
+) -> (Vec<GateState>, Duration) {
+    let asked = gates.iter().map(|gate| async {
         let seen = before.iter().find(|state| state.name == gate.name);
         match seen {
             Some(seen) if since(seen.last_look.0, now) < interval(gate) => seen.clone(),
             _ => look(gate, seen, &ask(scope, gate).await, Time(Timestamp::now())),
         }
     });
-    let gates = futures::future::join_all(asked).await;
-    let elapsed = since(healthy_since, now);
-    let verdict = judge_verify(verify, &gates, elapsed);
-    let due = verify.gates.iter().zip(&gates);
+    let states = futures::future::join_all(asked).await;
+    let due = gates.iter().zip(&states);
     let due = due.map(|(gate, state)| interval(gate).saturating_sub(since(state.last_look.0, now)));
-    let end = verify.period.get().saturating_sub(elapsed);
-    let end = (!end.is_zero()).then_some(end);
-    let again = due.chain(end).min().unwrap_or(SOON).max(SOON);
-    Some(Verified { gates, verdict, again })
+    let again = due.min().unwrap_or(SOON).max(SOON);
+    (states, again)
 }
 
 fn since(then: Timestamp, now: Timestamp) -> Duration {

@@ -14,7 +14,7 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config, CustomResourceExt as _};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
-use windlass_core::api::Application;
+use windlass_core::api::{Application, RolloutPolicy};
 
 /// What the cluster says of itself when it is ready.
 #[derive(Deserialize)]
@@ -121,11 +121,12 @@ async fn connect(kubeconfig: &Path) -> Result<Client, kube::Error> {
 
 /// Installs the CustomResourceDefinition and waits until it is served.
 async fn install(client: &Client) -> Result<(), kube::Error> {
-    let crd = Application::crd();
-    let name = Application::crd_name();
-    let crds = Api::<CustomResourceDefinition>::all(client.clone());
-    crds.patch(name, &PatchParams::apply("behaviour").force(), &Patch::Apply(&crd)).await?;
-    await_condition(crds, name, is_crd_established()).await.expect("it is established");
+    for crd in [Application::crd(), RolloutPolicy::crd()] {
+        let name = crd.metadata.name.as_deref().unwrap_or_default();
+        let crds = Api::<CustomResourceDefinition>::all(client.clone());
+        crds.patch(name, &PatchParams::apply("behaviour").force(), &Patch::Apply(&crd)).await?;
+        await_condition(crds, name, is_crd_established()).await.expect("it is established");
+    }
     let applications = Api::<Application>::all(client.clone());
     for _ in 0..100 {
         if applications.list(&ListParams::default()).await.is_ok() {

@@ -239,6 +239,20 @@ impl Scene {
         self.windlass(&["refresh", name]).ok()
     }
 
+    /// Asks something of an Application by its annotation, as jane.
+    #[track_caller]
+    pub fn ask(&self, name: &str, action: &str) {
+        let id =
+            format!("{action}-{}", self.read(name).and_then(|app| app.metadata.resource_version).unwrap());
+        let request = json!({"id": id, "action": action, "by": "jane"}).to_string();
+        let annotation = format!("windlass.dev/request={request}");
+        self.kubectl(&["annotate", "--overwrite", "application", name, &annotation]);
+        until(&format!("{action} is carried out"), || {
+            let handled = self.read(name).and_then(|app| app.status?.handled_request);
+            if handled.as_deref() == Some(&id) { Ok(()) } else { Err(format!("{handled:?}")) }
+        });
+    }
+
     /// A place in the audit log: here.
     pub fn mark(&self) -> Mark {
         Mark::now()

@@ -11,6 +11,8 @@ mod gate;
 mod health;
 mod release;
 mod request;
+mod rollout;
+mod rollout_policy;
 mod status;
 mod sync;
 #[cfg(test)]
@@ -25,6 +27,8 @@ pub use gate::*;
 pub use health::*;
 pub use release::*;
 pub use request::{Action, Request};
+pub use rollout::*;
+pub use rollout_policy::*;
 pub use status::*;
 pub use sync::*;
 pub use traffic::*;

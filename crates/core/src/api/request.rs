@@ -16,6 +16,9 @@ pub struct Request {
     /// beginning of its digest; the one before the present one when this is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// The workload whose rollout is meant, by its name; all of them when this is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// What a [`Request`] asks for.
@@ -32,4 +35,16 @@ pub enum Action {
     Rollback,
     /// Take what is quarantined or failed out of quarantine and try it again.
     Retry,
+    /// Let the present step of a rollout go on that waits for approval.
+    Approve,
+    /// Let a rollout go on with its next step now.
+    Promote,
+    /// Let a rollout go on to its end now.
+    PromoteFull,
+    /// Hold a rollout where it is.
+    Pause,
+    /// Let a rollout go on after a pause.
+    Resume,
+    /// Stop a rollout and undo its release.
+    Abort,
 }

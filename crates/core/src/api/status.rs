@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HistoryEntry, Quarantined, ReleaseRef};
+use super::{HistoryEntry, Quarantined, ReleaseRef, TargetStatus};
 
 /// Longest message in a status, in bytes; longer ones are cut at a character.
 pub const MAX_MESSAGE: usize = 1024;
@@ -43,6 +43,11 @@ pub struct ApplicationStatus {
     #[schemars(length(max = 10))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<Quarantined>,
+
+    /// The workloads that have a RolloutPolicy, and how far each is.
+    #[schemars(length(max = 20))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetStatus>,
 
     /// What each source resolved to at the last look.
     #[schemars(length(max = 10))]

@@ -8,6 +8,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::{APPLICATION_LABEL, OWNER_ANNOTATION};
 pub use digest::{Digest, canonical_json};
 pub use id::{Cluster, ObjectId};
 
@@ -164,6 +165,36 @@ impl Object {
                 None => metadata.remove("namespace"),
             };
         }
+    }
+
+    /// The same under another name, owned by the same Application.
+    #[must_use]
+    pub fn renamed(&self, name: &str) -> Self {
+        let mut renamed = self.clone();
+        name.clone_into(&mut renamed.name);
+        if let Some(metadata) = renamed.metadata_mut() {
+            metadata.insert("name".into(), name.into());
+        }
+        renamed.own_like(self);
+        renamed
+    }
+
+    /// Marks it as owned by the Application that owns `from`, if one does.
+    pub fn own_like(&mut self, from: &Self) {
+        if let Some(label) = from.label(APPLICATION_LABEL) {
+            self.set_label(APPLICATION_LABEL, label);
+        }
+        if let Some((owner, _)) = from.annotation(OWNER_ANNOTATION).and_then(|text| text.split_once(':')) {
+            let owner = format!("{owner}:{}", self.id(&Cluster::default()).to_annotation());
+            self.set_annotation(OWNER_ANNOTATION, &owner);
+        }
+    }
+
+    /// The same with another body. What identifies it must not differ.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.body);
+        self
     }
 
     /// Sets one annotation.

@@ -10,6 +10,7 @@ use super::owner::Instance;
 use crate::api::{AppKey, MAX_HOOKS};
 use crate::object::{Cluster, Gvk, Object, ObjectId};
 use crate::release::{Origin, Placement, Release, ReleaseObject, Role};
+use crate::rollout::policy_problems;
 
 /// A rendered manifest that wants to be part of a release.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,8 @@ pub enum ViolationReason {
     InvalidObject,
     /// The API server does not serve the kind, and the release does not define it.
     UnknownKind,
+    /// A RolloutPolicy cannot be carried out.
+    InvalidPolicy,
     /// An annotation asks for something that there is not.
     InvalidOption,
     /// Two manifests are the same object.
@@ -155,6 +158,11 @@ pub fn admit(
                  in waves, or split them over several Applications"
             ),
         }]);
+    }
+    let problems = policy_problems(&release);
+    if !problems.is_empty() {
+        let violation = |message| Violation { reason: ViolationReason::InvalidPolicy, message };
+        return Err(problems.into_iter().map(violation).collect());
     }
     Ok(release)
 }

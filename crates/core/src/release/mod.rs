@@ -151,6 +151,14 @@ impl Release {
         self
     }
 
+    /// The same objects, standing for the release that they were made of: what is told and remembered of that
+    /// one is told and remembered of these.
+    #[must_use]
+    pub fn standing_for(mut self, release: &Self) -> Self {
+        self.digest.clone_from(&release.digest);
+        self
+    }
+
     /// What is left to others.
     pub fn left(&self) -> &BTreeMap<ObjectId, Left> {
         &self.left

@@ -19,6 +19,8 @@ pub struct Standing<'a> {
     pub mode: SyncMode,
     /// What a person asks.
     pub asked: Asked,
+    /// A rollout of the release that was begun must end before another release begins.
+    pub busy: bool,
 }
 
 /// What a person asks of the choice.
@@ -70,6 +72,8 @@ pub enum Why {
     AwaitingSync,
     /// What the sources say is quarantined.
     Quarantined,
+    /// What the sources say waits until a rollout has ended.
+    RolloutUnderWay,
 }
 
 /// Which release the cluster should have. The same inputs give the same answer, whatever was written so far,
@@ -97,7 +101,13 @@ pub fn select(standing: &Standing<'_>) -> Selected {
         };
         let at_once =
             standing.mode == SyncMode::Auto || standing.asked != Asked::Nothing || has == Some(admitted);
-        if at_once { (Effective::Admitted, Why::Sources) } else { (kept, Why::AwaitingSync) }
+        if standing.busy && kept == Effective::Next && has != Some(admitted) {
+            (kept, Why::RolloutUnderWay)
+        } else if at_once {
+            (Effective::Admitted, Why::Sources)
+        } else {
+            (kept, Why::AwaitingSync)
+        }
     };
     Selected { effective, why }
 }

@@ -14,13 +14,18 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
-use windlass_core::plan::{Action, CRD_TIER, Conflict, HookAction, Order, Plan, Stage, Steps, Verb, tier};
+use windlass_core::plan::{
+    Action, CRD_TIER, Conflict, HookAction, Observed, Order, Plan, Stage, Steps, Verb, tier,
+};
 use windlass_core::release::Release;
 
 use super::begin::{Begun, store};
 use super::moving::{self, Waiting};
 use super::plan::prune_approved;
+use super::rollout::Rolled;
+use super::select::Chosen;
 use super::{Scope, blame, hooks, last_hooks};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
@@ -86,10 +91,15 @@ pub async fn carry_out(
     let (mut waiting, mut again) = last_hooks::before_undoing(scope, memory, &begun.chosen).await?;
     let is_new = begun.chosen.progress(memory.status.as_ref()).new;
     let order = Order::of(&release);
+    let rolling = begun.chosen.rolled.as_ref().and_then(Rolled::waiting);
     for (stage, work) in by_stage(&mut begun.plan, &order) {
+        if waiting.is_none() && stage.is_some_and(|stage| stage >= AFTER) {
+            waiting = rolling.clone();
+        }
         if is_new && waiting.is_none() {
             settle::settled(scope, &done).await;
-            waiting = stage.and_then(|stage| held(scope, memory, &release, &order, Some(stage)));
+            waiting =
+                stage.and_then(|stage| held(scope, memory, &begun.chosen, &release, &order, Some(stage)));
         }
         for mut actions in work.tiers {
             if waiting.is_some() {
@@ -115,8 +125,10 @@ pub async fn carry_out(
     }
     errors.extend(hooks::clean(scope, memory, &release).await);
     if is_new {
-        waiting = waiting.or_else(|| held(scope, memory, &release, &order, None));
+        waiting = waiting.or_else(|| held(scope, memory, &begun.chosen, &release, &order, None));
     }
+    // Nothing is pruned that some pod of either version may need.
+    waiting = waiting.or(rolling);
     let mut moving = None;
     if errors.is_empty() {
         if waiting.is_none() {
@@ -158,6 +170,9 @@ pub async fn carry_out(
     Ok(Outcome { begun, done, errors, waiting, again, moving })
 }
 
+/// The first of the steps that come once all rollouts have ended.
+const AFTER: Stage = Stage::PostSync(i32::MIN);
+
 /// What is to be done in one step.
 #[derive(Default)]
 struct Work {
@@ -184,12 +199,19 @@ fn by_stage(plan: &mut Plan, order: &Order) -> BTreeMap<Option<Stage>, Work> {
 fn held(
     scope: &Scope<'_>,
     memory: &Memory,
+    chosen: &Chosen,
     release: &Release,
     order: &Order,
     stage: Option<Stage>,
 ) -> Option<String> {
     let world = &scope.ctx.world;
-    let observed = |id: &ObjectId| blame::explained(scope, release, id);
+    // A workload that is being rolled out is well as long as that goes on: what comes after it may be the route
+    // that the rollout needs.
+    let observed = |id: &ObjectId| {
+        let observed = blame::explained(scope, release, id)?;
+        let healthy = chosen.rolls(id);
+        Some(if healthy { Observed { health: Health::healthy(), ..observed } } else { observed })
+    };
     let applied = |id: &ObjectId| world.applied(id);
     let runs = hooks::known(scope, memory, release);
     let steps = Steps { release, order, observed: &observed, applied: &applied, runs: &runs };

@@ -30,6 +30,7 @@ fn choose(
         quarantined: &quarantined,
         mode,
         asked,
+        busy: false,
     });
     (selected.effective, selected.why)
 }
