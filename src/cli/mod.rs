@@ -7,6 +7,7 @@ pub mod connection;
 mod controller;
 mod crds;
 mod diff;
+mod gate;
 mod get;
 pub mod health;
 mod history;
@@ -62,6 +63,8 @@ enum Command {
     Diff(diff::Diff),
     /// Render a directory or an Application file, offline
     Build(build::Build),
+    /// Try gates out on past metrics
+    Gate(gate::Gate),
     /// Run the controller
     Controller(controller::Controller),
     /// Print the objects that install Windlass in a cluster
@@ -104,6 +107,7 @@ impl Command {
             Self::Retry(command) => wait_for(command.run()),
             Self::Wait(command) => wait_for(command.run()),
             Self::Diff(command) => wait_for(command.run()),
+            Self::Gate(command) => wait_for(command.run()),
             Self::Build(command) => command.run(),
             Self::Controller(command) => command.run(),
             Self::Install(command) => command.run(),

@@ -3,6 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 use windlass_core::gate::Sample;
+use windlass_core::gate::ratio::{Point, Series as Counter};
+
+/// Most series that counters are read from.
+const MAX_SERIES: usize = 2000;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -58,6 +62,42 @@ pub fn sample(body: &[u8]) -> Result<Sample, String> {
     })
 }
 
+#[derive(Deserialize)]
+struct Row {
+    metric: Metric,
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+}
+
+#[derive(Deserialize)]
+struct Metric {
+    #[serde(default)]
+    pod: String,
+}
+
+/// The points of all series in an answer, each with its label `pod`. `Err` where they are not known.
+pub fn series(body: &[u8]) -> Result<Vec<Counter>, String> {
+    let answer = serde_json::from_slice::<Answer>(body);
+    let Ok(answer) = answer else { return Err("the answer is not that of a Prometheus".into()) };
+    if answer.status != "success" {
+        return Err(answer.error);
+    }
+    let data = answer.data.filter(|data| data.result_type == "matrix");
+    let rows = data.and_then(|data| serde_json::from_value::<Vec<Row>>(data.result).ok());
+    let Some(rows) = rows else { return Err("the answer has no series".into()) };
+    if rows.len() > MAX_SERIES {
+        return Err(format!("there are {} series, more than {MAX_SERIES}; select fewer", rows.len()));
+    }
+    let point = |(seconds, text): (f64, String)| {
+        Some(Point { at: (seconds * 1000.0).round() as i64, value: number(&text)? })
+    };
+    let counter = |row: Row| Counter {
+        pod: row.metric.pod,
+        points: row.values.into_iter().filter_map(point).collect(),
+    };
+    Ok(rows.into_iter().map(counter).collect())
+}
+
 /// As Prometheus writes numbers, `NaN`, `+Inf` and `-Inf` among them.
 fn number(text: &str) -> Option<f64> {
     match text {
@@ -103,6 +143,24 @@ mod tests {
         assert!(no_data("<html>").contains("not that of a Prometheus"));
         assert!(no_data(r#"{"status":"success"}"#).contains("empty"));
         assert!(no_data(&vector("7")).contains("no number"));
+    }
+
+    #[test]
+    fn points_are_read_with_their_pods() {
+        let body = r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"pod":"web-1","code":"500"},"values":[[1.5,"3"],[16.501,"NaN"]]},{"metric":{},"values":[]}]}}"#;
+        let read = series(body.as_bytes()).unwrap();
+        assert_eq!((read[0].pod.as_str(), read[0].points[0]), ("web-1", Point { at: 1500, value: 3.0 }));
+        assert!(read[0].points[1].at == 16_501 && read[0].points[1].value.is_nan());
+        assert_eq!(read[1], Counter::default());
+        let vector = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+        assert_eq!(series(vector.as_bytes()), Err("the answer has no series".into()));
+        let row = r#"{"metric":{},"values":[]}"#;
+        let many = format!(
+            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
+            vec![row; MAX_SERIES + 1].join(",")
+        );
+        assert!(series(many.as_bytes()).unwrap_err().contains("select fewer"));
     }
 
     #[test]

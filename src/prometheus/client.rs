@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use reqwest::{Client, Url};
+use windlass_core::api::Ratio;
 use windlass_core::gate::Sample;
+use windlass_core::gate::ratio::{Counters, Selector, lookback};
 
 use super::address::Guard;
 use super::answer;
@@ -10,8 +13,10 @@ use super::answer;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a query may take in all.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Largest answer, in bytes: one number is wanted.
+/// Largest answer where one number is wanted, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
+/// Largest answer with the points of many series, in bytes.
+const MAX_POINTS: usize = 16 << 20;
 
 /// A server and how it is asked.
 #[derive(Clone)]
@@ -55,13 +60,47 @@ impl Prometheus {
 
     /// The value of `query` now. Whatever keeps it from being known is a [`Sample::NoData`].
     pub async fn query(&self, endpoint: &Endpoint, query: &str) -> Sample {
-        match self.ask(endpoint, query).await {
-            Ok(sample) => sample,
-            Err(problem) => Sample::NoData(problem),
-        }
+        self.query_at(endpoint, query, None).await
     }
 
-    async fn ask(&self, endpoint: &Endpoint, query: &str) -> Result<Sample, String> {
+    /// The value of `query` at a time, now where that is `None`.
+    pub async fn query_at(&self, endpoint: &Endpoint, query: &str, at: Option<Timestamp>) -> Sample {
+        let answer = self.ask(endpoint, query, at, MAX_ANSWER).await;
+        let sample = answer.and_then(|body| answer::sample(&body).map_err(refused));
+        sample.unwrap_or_else(Sample::NoData)
+    }
+
+    /// The counters of a `ratio` gate as they were scraped, of the pods that a regular expression names: all
+    /// points that [`window`](windlass_core::gate::ratio::window) needs for what came after `since` up to `now`.
+    ///
+    /// # Errors
+    /// Why they are not known, in words: that is no data.
+    pub async fn counters(
+        &self,
+        endpoint: &Endpoint,
+        spec: &Ratio,
+        (namespace, pods): (&str, &str),
+        (since, now): (Timestamp, Timestamp),
+    ) -> Result<Counters, String> {
+        let seconds = lookback(since, now).as_secs() + 1;
+        let read = async |text: &str| {
+            let selector = Selector::parse(text).map_err(|error| error.to_string())?;
+            let query = format!("{}[{seconds}s]", selector.of_pods(namespace, pods));
+            let body = self.ask(endpoint, &query, Some(now), MAX_POINTS).await?;
+            answer::series(&body).map_err(refused)
+        };
+        let (bad, total) = futures::future::try_join(read(&spec.bad), read(&spec.total)).await?;
+        Ok(Counters { bad, total })
+    }
+
+    /// The body of the answer to a query.
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        query: &str,
+        at: Option<Timestamp>,
+        most: usize,
+    ) -> Result<Vec<u8>, String> {
         let mut url =
             Url::parse(&endpoint.address).map_err(|error| format!("{}: {error}", endpoint.address))?;
         if !self.guard.allows_literal(&url) {
@@ -71,13 +110,17 @@ impl Prometheus {
             .map_err(|()| format!("{} is no address of a Prometheus", endpoint.address))?
             .pop_if_empty()
             .extend(["api", "v1", "query"]);
-        let form: String = [("query", query), ("timeout", "4s")]
+        let at = at.map(|at| at.to_string());
+        let form = [("query", Some(query)), ("timeout", Some("4s")), ("time", at.as_deref())]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
             .map(|(key, value)| {
                 format!(
                     "{key}={}",
                     percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
                 )
             })
+            .collect::<Vec<_>>()
             .join("&");
         let mut request = self
             .client
@@ -92,19 +135,22 @@ impl Prometheus {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| words(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER {
-                return Err("the answer is larger than 1 MiB; aggregate the series to one".into());
+            if body.len() > most {
+                let mebibytes = most >> 20;
+                return Err(format!("the answer is larger than {mebibytes} MiB; select fewer series"));
             }
         }
         match status.as_u16() {
             // A refused query comes with its reason.
-            200 | 400 | 422 => {
-                answer::sample(&body).map_err(|error| format!("the query is refused: {error}"))
-            }
+            200 | 400 | 422 => Ok(body),
             401 | 403 => Err(format!("Prometheus answered {status}; check the Secret of the gate")),
             _ => Err(format!("Prometheus answered {status}")),
         }
     }
+}
+
+fn refused(error: String) -> String {
+    format!("the query is refused: {error}")
 }
 
 /// What went wrong on the way, without the address, which the user knows.

@@ -35,6 +35,7 @@ mod moving;
 mod observe;
 mod preflight;
 mod prune;
+mod rehearse;
 mod renaming;
 mod requests;
 mod restart;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         hook_failures::tests(),
         sources::tests(),
         moving::tests(),
+        rehearse::tests(),
         renaming::tests(),
         drift::tests(),
         restart::tests(),

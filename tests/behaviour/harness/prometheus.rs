@@ -15,10 +15,10 @@ use super::cluster::program;
 use super::controller::die_with_this_thread;
 use super::{block_on, until_within};
 
-/// Something that exposes the metric `error_ratio`.
+/// Something that exposes the metric `error_ratio`, or what a test says.
 pub struct Target {
     port: u16,
-    value: Arc<Mutex<Option<f64>>>,
+    text: Arc<Mutex<String>>,
 }
 
 impl Target {
@@ -26,15 +26,14 @@ impl Target {
     pub fn new(value: f64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let value = Arc::new(Mutex::new(Some(value)));
-        let shown = value.clone();
+        let text = Arc::new(Mutex::new(String::new()));
+        let shown = text.clone();
         // It ends with the process: there are few of them.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let _ = stream.read(&mut [0; 4096]);
-                let value = *shown.lock().unwrap();
-                let body = value.map_or(String::new(), |value| format!("error_ratio {value}\n"));
+                let body = shown.lock().unwrap().clone();
                 let _ = write!(
                     stream,
                     "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\n\
@@ -43,12 +42,19 @@ impl Target {
                 );
             }
         });
-        Self { port, value }
+        let target = Self { port, text };
+        target.set(Some(value));
+        target
     }
 
     /// Changes the value; `None` takes the metric away.
     pub fn set(&self, value: Option<f64>) {
-        *self.value.lock().unwrap() = value;
+        self.expose(value.map_or(String::new(), |value| format!("error_ratio {value}\n")));
+    }
+
+    /// Exposes these metrics, in Prometheus' own text format.
+    pub fn expose(&self, text: String) {
+        *self.text.lock().unwrap() = text;
     }
 }
 

@@ -179,7 +179,10 @@ fn words(gate: &Gate, state: &GateState) -> String {
     if state.bad > 0 {
         return format!("{name} {} ({})", state.value, state.why);
     }
-    format!("{name} {}", state.value)
+    match state.value.as_str() {
+        "" => format!("{name} nothing counted yet"),
+        value => format!("{name} {value}"),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! status), and [`verdict`] says what follows. Missing data is never a failure and never a pass: Prometheus
 //! that is down says nothing about the release.
 
+mod answers;
+mod fill;
 mod judge;
 mod look;
 pub mod ratio;
@@ -12,6 +14,8 @@ pub mod ratio;
 mod simulation;
 mod threshold;
 
+pub use answers::{cel, compare, job, webhook};
+pub use fill::{Names, fill};
 pub use judge::{Hold, Verdict, consecutive, interval, judge, judge_verify, verdict};
 pub use look::{Look, Sample, look};
 pub use threshold::threshold;

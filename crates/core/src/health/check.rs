@@ -89,6 +89,22 @@ impl Check {
             Err(error) => Err(CheckError::Evaluation(clipped(&error.to_string(), TOLD))),
         }
     }
+
+    /// Whether the expression is true of these variables.
+    ///
+    /// # Errors
+    /// [`CheckError::Evaluation`], and [`CheckError::Value`] with the type of a value that is no truth.
+    pub fn truth(&self, variables: &serde_json::Map<String, Value>) -> Result<bool, CheckError> {
+        let mut context = Context::default();
+        for (name, value) in variables {
+            context.add_variable_from_value(name.as_str(), to_cel(value));
+        }
+        match context.resolve(&self.0) {
+            Ok(Cel::Bool(truth)) => Ok(truth),
+            Ok(other) => Err(CheckError::Value(format!("of type {}", other.type_of()))),
+            Err(error) => Err(CheckError::Evaluation(clipped(&error.to_string(), TOLD))),
+        }
+    }
 }
 
 fn health(value: &Cel) -> Result<Health, CheckError> {

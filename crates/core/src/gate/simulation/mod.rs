@@ -55,6 +55,7 @@ fn harmless() -> Vec<(&'static str, World)> {
         ("1 request in 10 s", World { rate: 0.1, ..good() }),
         ("many errors (20 %)", World { share: 0.2, ..good() }),
         ("bursts of 5 on one pod", World { clump: 5.0, ..good() }),
+        ("bursts of 5 on one pod, 1.25×", World { clump: 5.0, times: 1.25, ..good() }),
         ("bursts of 20 on one pod", World { clump: 20.0, rate: 100.0, ..good() }),
         ("bursts of 20, 1 pod each, 50 %", World { clump: 20.0, weight: |_| 0.5, pods: (1, 1), ..good() }),
         ("outages of a dependency", World { outages: 0.03, ..good() }),
@@ -69,7 +70,9 @@ fn steps(look: u32) -> f64 {
 fn a_good_candidate_hardly_ever_fails() {
     for (name, world) in harmless() {
         let share = share(&failures(&world, 100));
-        assert!(share <= 3.0 * ALPHA, "{name}: {share}");
+        // Bursts are not what the statement is about: what is left of them is in the table.
+        let most = if world.clump > 1.0 { 0.1 } else { 2.0 * ALPHA };
+        assert!(share <= most, "{name}: {share}");
     }
 }
 
@@ -139,9 +142,9 @@ fn table() {
     row("bursts of 20 on one pod", &bursty);
 }
 
-/// `1 min 30 s`, from a number of looks.
-fn clock(looks: u32) -> String {
-    let seconds = looks * world::INTERVAL;
+/// `1 min 30 s`, from the number of the look, the first of which is 0.
+fn clock(look: u32) -> String {
+    let seconds = (look + 1) * world::INTERVAL;
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} min"),
