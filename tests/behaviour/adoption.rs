@@ -87,6 +87,8 @@ fn what_a_deleted_one_left_is_known() {
     for restarted in [false, true] {
         let commit = both(&scene);
         scene.application("shop", json!({}));
+        // In the second round it is there already.
+        scene.refresh("shop");
         scene.ready_at("Ready", "shop", &commit);
         let uid = scene.get("configmap", "settings").unwrap()["metadata"]["uid"].clone();
         // Its finalizer is taken off by force: nobody prunes.

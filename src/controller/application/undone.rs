@@ -23,8 +23,7 @@ pub fn inventory(
     // What a rollout adds is of neither release.
     let added = |id: &ObjectId| {
         let created = scope.ctx.world.observed(id).map(|observed| observed.created);
-        undone.release.get(id).is_none()
-            && created.zip(began).is_some_and(|(created, began)| created >= began)
+        !undone.release.contains(id) && created.zip(began).is_some_and(|(created, began)| created >= began)
     };
     let known = |id: &&ObjectId| {
         let made = undone.release.get(id).is_some() && !existed.contains(*id);
