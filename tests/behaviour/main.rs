@@ -6,6 +6,7 @@ mod adoption;
 mod aliases;
 mod apiserver;
 mod apply;
+mod canary;
 mod causes;
 mod cli;
 mod conflict;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     let tests = [
         rollback::tests(),
         rollback_stages::tests(),
+        canary::tests(),
         rollouts::tests(),
         rollback_choices::tests(),
         rollback_taken::tests(),

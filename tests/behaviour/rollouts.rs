@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::manifests::config_map;
+use crate::harness::shop::{SERVICE, commit, names, policy, told, wait_for_pods, web};
 use crate::harness::{Scene, until};
 use crate::tests;
 
@@ -10,38 +11,6 @@ tests![
     a_rolling_release_is_held_at_each_step_and_finished_with_the_judged_pods,
     blue_green_moves_the_service_and_goes_back_with_everything_else,
 ];
-
-/// A Deployment of four pods that reads a ConfigMap.
-fn web(version: &str, labels: &str) -> String {
-    format!(
-        "apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web}}
-spec:
-  replicas: 4
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web{labels}}}}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: registry.example/web:{version}
-        envFrom: [{{configMapRef: {{name: settings}}}}]
-"
-    )
-}
-
-const SERVICE: &str = "apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
-";
-
-fn policy(spec: &Value) -> String {
-    json!({"apiVersion": "windlass.dev/v1alpha1", "kind": "RolloutPolicy", "metadata": {"name": "web"}, "spec": spec})
-        .to_string()
-}
 
 fn rolling() -> Value {
     json!({
@@ -51,40 +20,6 @@ fn rolling() -> Value {
             {"name": "half", "percent": 50, "approval": true},
         ]}},
     })
-}
-
-fn commit(scene: &Scene, files: &[(&str, &str)]) -> String {
-    let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
-    scene.repository.commit(&files)
-}
-
-/// Ready pods by the image's tag.
-fn pods(scene: &Scene) -> Vec<(String, usize)> {
-    let list = scene.kubectl(&["get", "pods", "--selector=app=web", "--output=json"]);
-    let list: Value = serde_json::from_str(&list).unwrap();
-    let mut counts = std::collections::BTreeMap::new();
-    for pod in list["items"].as_array().unwrap() {
-        if pod["metadata"]["deletionTimestamp"].is_null() {
-            let image = pod["spec"]["containers"][0]["image"].as_str().unwrap();
-            let tag = image.rsplit(':').next().unwrap();
-            *counts.entry(tag.to_owned()).or_default() += 1;
-        }
-    }
-    counts.into_iter().collect()
-}
-
-fn wait_for_pods(scene: &Scene, what: &str, expected: &[(&str, usize)]) {
-    let expected: Vec<_> = expected.iter().map(|(tag, count)| ((*tag).to_owned(), *count)).collect();
-    until(what, || {
-        let found = pods(scene);
-        if found == expected { Ok(()) } else { Err(format!("{found:?}: {}", told(scene))) }
-    });
-}
-
-fn told(scene: &Scene) -> String {
-    let status = scene.read("shop").and_then(|app| app.status).unwrap_or_default();
-    let ready = status.conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.message.clone());
-    format!("{ready:?} {:?}", status.targets)
 }
 
 fn a_rolling_release_is_held_at_each_step_and_finished_with_the_judged_pods() {
@@ -114,20 +49,11 @@ fn a_rolling_release_is_held_at_each_step_and_finished_with_the_judged_pods() {
     scene.ask("shop", "approve");
     scene.ready_at("the second release", "shop", &second);
     wait_for_pods(&scene, "all of them are new", &[("2", 4)]);
-    let names = names(&scene, "2");
-    assert!(held.iter().all(|pod| names.contains(pod)), "the judged pods serve: {held:?} {names:?}");
+    let now = names(&scene, "2");
+    assert!(held.iter().all(|pod| now.contains(pod)), "the judged pods serve: {held:?} {now:?}");
     let web = scene.get("deployment", "web").unwrap();
     assert_eq!(web["spec"]["minReadySeconds"], Value::Null, "{web}");
     assert_eq!(web["spec"]["progressDeadlineSeconds"], 600);
-}
-
-fn names(scene: &Scene, tag: &str) -> Vec<String> {
-    let list = scene.kubectl(&["get", "pods", "--selector=app=web", "--output=json"]);
-    let list: Value = serde_json::from_str(&list).unwrap();
-    let items = list["items"].as_array().unwrap().iter();
-    let of =
-        |pod: &&Value| pod["spec"]["containers"][0]["image"].as_str().unwrap().ends_with(&format!(":{tag}"));
-    items.filter(of).map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
 fn blue_green_moves_the_service_and_goes_back_with_everything_else() {

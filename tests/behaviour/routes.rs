@@ -1,9 +1,7 @@
 //! What a rollout merges into routes and Services is accepted by the API server with the real schemas of Gateway
 //! API, Istio and Kubernetes, for every kind of split and from each to the next.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
+use std::fs;
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -12,14 +10,13 @@ use windlass_core::object::Object;
 use windlass_core::rollout::route::{Backends, Pods, RouterKind, Split, merge, pin, pinned};
 use windlass_core::yaml;
 
+use crate::harness::gateway::{apply_crd, install_routes, module};
 use crate::harness::{Ran, Scene, manifests, until};
 use crate::tests;
 
 tests![merged_routes_are_accepted, the_bounds_are_those_of_the_api, services_of_one_release_are_accepted];
 
-/// The Go modules that have the CRDs, and the digests that the checksum database has of them.
-const GATEWAY: (&str, &str) =
-    ("sigs.k8s.io/gateway-api@v1.6.1", "h1:mock6phZbI6rvZerwrVNk7hVNymQgHo+6sJ81Ia7ftY=");
+/// The Go module that has the CRDs of Istio, and the digest that the checksum database has of it.
 const ISTIO: (&str, &str) = ("istio.io/api@v1.29.0", "h1:E4rokccO3xqtxWd2zmLjlq+sKuWakrzmskhaFNFqCbs=");
 
 const HTTP_ROUTE: &str = include_str!("../../crates/core/src/rollout/route/tests/routes/httproute.yaml");
@@ -35,22 +32,9 @@ const LEGACY: [&str; 2] = [
     "    - destination: {host: legacy}\n      weight: 20\n      headers: {response: {set: {x-served-by: legacy}}}\n",
 ];
 
-/// The directory of a Go module, fetched where it is not in the module cache yet.
-fn module((module, sum): (&str, &str)) -> PathBuf {
-    let mut go = Command::new("go");
-    let told = Ran::new(go.args(["mod", "download", "-json", module]).current_dir(env::temp_dir())).ok();
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["Sum"], sum, "{module} is not what it was");
-    PathBuf::from(told["Dir"].as_str().unwrap())
-}
-
 /// Makes the API server serve HTTPRoutes, GRPCRoutes and VirtualServices.
 fn install(scene: &Scene) {
-    let gateway = module(GATEWAY).join("config/crd/standard");
-    for kind in ["httproutes", "grpcroutes"] {
-        let file = gateway.join(format!("gateway.networking.k8s.io_{kind}.yaml"));
-        apply_crd(scene, &file);
-    }
+    install_routes(scene);
     let all =
         fs::read_to_string(module(ISTIO).join("kubernetes/customresourcedefinitions.gen.yaml")).unwrap();
     let crd = serde_yaml::Deserializer::from_str(&all)
@@ -59,12 +43,6 @@ fn install(scene: &Scene) {
     let file = scene.directory().join("virtualservices.json");
     fs::write(&file, crd.unwrap().to_string()).unwrap();
     apply_crd(scene, &file);
-}
-
-fn apply_crd(scene: &Scene, file: &Path) {
-    let file = file.to_str().unwrap();
-    scene.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", file]);
-    scene.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "--filename", file]);
 }
 
 /// A manifest for this test's namespace.

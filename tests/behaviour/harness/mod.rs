@@ -9,12 +9,14 @@ mod cluster;
 mod command;
 mod controller;
 mod evidence;
+pub mod gateway;
 pub mod manifests;
 mod prometheus;
 mod proxy;
 mod repository;
 mod scene;
 mod server;
+pub mod shop;
 mod timing;
 
 use std::any::Any;

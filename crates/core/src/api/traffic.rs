@@ -2,6 +2,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Duration;
+
 /// How requests reach the workload, and what divides them between the stable release and the candidate.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(
@@ -36,6 +38,14 @@ pub struct Traffic {
     /// What clients get that use the Service itself and so don't pass the route.
     #[serde(default)]
     pub in_cluster: InCluster,
+
+    /// How long the router may take to accept a change of the route before the rollout fails.
+    #[serde(default = "two_minutes")]
+    pub deadline: Duration,
+}
+
+fn two_minutes() -> Duration {
+    Duration::from_secs(120)
 }
 
 impl Traffic {

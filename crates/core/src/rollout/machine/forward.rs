@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{LOOK_AGAIN, ROUTE_PATIENCE, Routed, Run, since};
+use super::{LOOK_AGAIN, Routed, Run, since};
 use crate::api::{OnNoVerdict, RolloutPhase};
 use crate::gate::Verdict;
 use crate::health::cause::FailureClass;
@@ -241,7 +241,7 @@ impl Run<'_, '_> {
             }
             Routed::Not(why) => {
                 let forward = self.next.state.phase < RolloutPhase::Restore;
-                if forward && self.look.seen.applied && self.in_phase() >= ROUTE_PATIENCE {
+                if forward && self.look.seen.applied && self.in_phase() >= self.router_patience() {
                     self.fail("RouteNotAccepted", &why);
                 } else {
                     self.wait_for(why);
@@ -249,6 +249,10 @@ impl Run<'_, '_> {
                 false
             }
         }
+    }
+
+    fn router_patience(&self) -> Duration {
+        self.rollout.traffic.as_ref().map_or(Duration::ZERO, |traffic| traffic.deadline.get())
     }
 
     fn wait_for_person(&mut self, message: String) {

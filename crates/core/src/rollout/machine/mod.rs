@@ -19,8 +19,6 @@ use crate::gate::Verdict;
 
 /// Reason of a rollout that a person stopped.
 pub const ABORTED: &str = "Aborted";
-/// How long a router may take to accept a route.
-pub const ROUTE_PATIENCE: Duration = Duration::from_secs(120);
 /// How long it is waited after a route was accepted, since gateways follow a little later than they say.
 pub const SETTLE: Duration = Duration::from_secs(2);
 /// How often something is looked at that no watch tells of.
