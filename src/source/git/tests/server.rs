@@ -60,6 +60,10 @@ impl Server {
         *self.mood.lock().unwrap() = mood;
     }
 
+    pub(super) fn is(&self, mood: Mood) -> bool {
+        *self.mood.lock().unwrap() == mood
+    }
+
     /// The requests since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
