@@ -18,6 +18,7 @@ mod refresh;
 pub mod request;
 mod retry;
 mod rollback;
+mod rollout;
 mod sync;
 pub mod text;
 mod version;
@@ -57,6 +58,8 @@ enum Command {
     Rollback(rollback::Rollback),
     /// Ask the controller to try again what failed or is quarantined, and wait until the Application is ready
     Retry(retry::Retry),
+    /// Show and steer the rollouts of an Application, or simulate a policy
+    Rollout(rollout::Rollout),
     /// Wait until Applications are ready, synced or healthy
     Wait(wait::Wait),
     /// Show what a sync would change, by a dry run on the API server
@@ -105,6 +108,7 @@ impl Command {
             Self::History(command) => wait_for(command.run()),
             Self::Rollback(command) => wait_for(command.run()),
             Self::Retry(command) => wait_for(command.run()),
+            Self::Rollout(command) => command.run(),
             Self::Wait(command) => wait_for(command.run()),
             Self::Diff(command) => wait_for(command.run()),
             Self::Gate(command) => wait_for(command.run()),

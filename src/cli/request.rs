@@ -37,11 +37,13 @@ pub struct Wish {
     pub revision: Option<String>,
     /// The release to go back to.
     pub release: Option<String>,
+    /// The workload whose rollout is meant.
+    pub target: Option<String>,
 }
 
 impl From<Action> for Wish {
     fn from(action: Action) -> Self {
-        Self { action, revision: None, release: None }
+        Self { action, revision: None, release: None, target: None }
     }
 }
 
@@ -67,7 +69,7 @@ pub async fn ask(
         by: connection.user.chars().take(LONGEST_USER).collect(),
         revision: wish.revision,
         release: wish.release,
-        target: None,
+        target: wish.target,
     };
     let annotation = serde_json::to_string(&request)?;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {REQUEST_ANNOTATION: annotation}}}));

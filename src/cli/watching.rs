@@ -1,10 +1,11 @@
 //! Waits for an Application to become what somebody asked for, by a watch and to a deadline.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use tokio::time::Instant;
@@ -48,39 +49,82 @@ pub async fn until(
     timeout: Duration,
     judge: impl Fn(&Application) -> Look,
 ) -> anyhow::Result<Outcome> {
-    let deadline = Instant::now() + timeout;
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut events = pin!(watch(connection.applications(), config).default_backoff());
+    let mut follow = Follow::new(connection, name, Some(timeout));
     let mut last = String::from("the API server has not answered yet");
-    let mut seen = false;
     loop {
-        let Ok(event) = tokio::time::timeout_at(deadline, events.next()).await else {
-            return Ok(Outcome::TimedOut(last));
-        };
-        let reason = match event {
-            None => bail!("the watch on {} ended", connection.server),
-            Some(Ok(Event::Apply(object) | Event::InitApply(object))) => {
-                seen = true;
-                match judge(&read(object)?) {
-                    Look::Done(how) => return Ok(Outcome::Done(how)),
-                    Look::Failed(why) => return Ok(Outcome::Failed(why)),
-                    Look::Never(why) => bail!("{name}: {why}"),
-                    Look::NotYet(why) => why,
-                }
-            }
-            Some(Ok(Event::Delete(_))) => bail!("the Application {name} was deleted"),
-            Some(Ok(Event::InitDone)) if !seen => {
-                return Err(match connection.application(name).await {
-                    Ok(_) => continue,
-                    Err(error) => error,
-                });
-            }
-            Some(Ok(Event::Init | Event::InitDone)) => continue,
-            Some(Err(error)) => unless_lasting(connection, error)?,
+        let reason = match follow.next().await? {
+            News::TimedOut => return Ok(Outcome::TimedOut(last)),
+            News::Trouble(why) => why,
+            News::Changed(application) => match judge(&application) {
+                Look::Done(how) => return Ok(Outcome::Done(how)),
+                Look::Failed(why) => return Ok(Outcome::Failed(why)),
+                Look::Never(why) => bail!("{name}: {why}"),
+                Look::NotYet(why) => why,
+            },
         };
         if reason != last {
             text::progress(format!("{name}: {reason}"));
             last = reason;
+        }
+    }
+}
+
+/// An Application that is followed by a watch.
+pub struct Follow<'c> {
+    connection: &'c Connection,
+    name: &'c str,
+    events: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
+    deadline: Option<Instant>,
+    seen: bool,
+}
+
+/// What is heard of an Application.
+pub enum News {
+    /// It is as follows now.
+    Changed(Box<Application>),
+    /// Something that time may heal stands in the way.
+    Trouble(String),
+    /// The time is over.
+    TimedOut,
+}
+
+impl<'c> Follow<'c> {
+    /// Follows the Application `name`, without a `timeout` for ever.
+    pub fn new(connection: &'c Connection, name: &'c str, timeout: Option<Duration>) -> Self {
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let events = watch(connection.applications(), config).default_backoff().boxed();
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        Self { connection, name, events, deadline, seen: false }
+    }
+
+    /// Waits for news.
+    ///
+    /// # Errors
+    /// It doesn't exist, is deleted meanwhile, or the API server refuses the watch.
+    pub async fn next(&mut self) -> anyhow::Result<News> {
+        let Self { connection, name, .. } = *self;
+        loop {
+            let next = self.events.next();
+            let event = match self.deadline {
+                None => next.await,
+                Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
+                    Ok(event) => event,
+                    Err(_) => return Ok(News::TimedOut),
+                },
+            };
+            match event {
+                None => bail!("the watch on {} ended", connection.server),
+                Some(Ok(Event::Apply(object) | Event::InitApply(object))) => {
+                    self.seen = true;
+                    return Ok(News::Changed(Box::new(read(object)?)));
+                }
+                Some(Ok(Event::Delete(_))) => bail!("the Application {name} was deleted"),
+                Some(Ok(Event::InitDone)) if !self.seen => {
+                    connection.application(name).await?;
+                }
+                Some(Ok(Event::Init | Event::InitDone)) => {}
+                Some(Err(error)) => return Ok(News::Trouble(unless_lasting(connection, error)?)),
+            }
         }
     }
 }

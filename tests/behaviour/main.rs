@@ -45,6 +45,7 @@ mod rollback;
 mod rollback_choices;
 mod rollback_stages;
 mod rollback_taken;
+mod rollout_commands;
 mod rollouts;
 mod routes;
 mod sources;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         rollback_stages::tests(),
         canary::tests(),
         rollouts::tests(),
+        rollout_commands::tests(),
         rollback_choices::tests(),
         rollback_taken::tests(),
         hook_failures::tests(),

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use windlass_core::api::ApplicationStatus;
+use windlass_core::rollout::summary;
 
 use super::super::connection::read;
 use super::super::output::Table;
@@ -19,19 +20,26 @@ pub(super) fn table(
     wide: bool,
     now: Timestamp,
 ) -> anyhow::Result<String> {
-    let headers = ["NAMESPACE", "NAME", "SYNC", "HEALTH", "REVISION", "AGE", "MESSAGE"];
-    let first = usize::from(!namespaces);
-    let mut table = Table::new(headers.get(first..).unwrap_or_default());
-    for object in objects {
-        let cells = row(object, wide, now);
-        table.row(cells.into_iter().skip(first));
+    let headers = ["NAMESPACE", "NAME", "SYNC", "HEALTH", "ROLLOUT", "REVISION", "AGE", "MESSAGE"];
+    let rows: Vec<_> = objects.into_iter().map(|object| row(object, wide, now)).collect();
+    // Columns that say nothing of any of them are left out.
+    let rolls = rows.iter().any(|[_, _, _, _, rollout, ..]| !rollout.is_empty());
+    let shown = |header: &str| match header {
+        "NAMESPACE" => namespaces,
+        "ROLLOUT" => rolls,
+        _ => true,
+    };
+    let mut table = Table::new(&headers.into_iter().filter(|header| shown(header)).collect::<Vec<_>>());
+    for cells in rows {
+        let cells = headers.into_iter().zip(cells).filter(|(header, _)| shown(header));
+        table.row(cells.map(|(_, cell)| cell));
     }
     let mut out = Vec::new();
     table.write(&mut out)?;
     Ok(String::from_utf8(out)?)
 }
 
-fn row(object: DynamicObject, wide: bool, now: Timestamp) -> [String; 7] {
+fn row(object: DynamicObject, wide: bool, now: Timestamp) -> [String; 8] {
     let name = object.metadata.name.clone().unwrap_or_default();
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
     let age = object.metadata.creation_timestamp.as_ref().map(|time| age(time.0, now)).unwrap_or_default();
@@ -40,14 +48,16 @@ fn row(object: DynamicObject, wide: bool, now: Timestamp) -> [String; 7] {
         Ok(application) => {
             let message = condition(&application, "Ready").map(|ready| ready.message.as_str());
             let message = cut(message.unwrap_or("not seen by a controller yet"), MESSAGE);
-            let ApplicationStatus { sync, health, .. } = application.status.clone().unwrap_or_default();
+            let ApplicationStatus { sync, health, targets, .. } =
+                application.status.clone().unwrap_or_default();
             let (status, health) = (format!("{:?}", sync.status), format!("{:?}", health.status));
-            [namespace, name, status, health, cut(&sync.revision, REVISION), age, message]
+            let revision = cut(&sync.revision, REVISION);
+            [namespace, name, status, health, summary(&targets), revision, age, message]
         }
         Err(error) => {
             let unknown = || "Unknown".to_owned();
             let message = cut(&text::sentence(&error), MESSAGE);
-            [namespace, name, unknown(), unknown(), String::new(), age, message]
+            [namespace, name, unknown(), unknown(), String::new(), String::new(), age, message]
         }
     }
 }

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use windlass_core::api::{Application, ApplicationStatus, HealthStatus, SyncStatus, UnhealthyObject};
+use windlass_core::rollout::summary;
 
 use super::super::output::Table;
 use super::super::text::{Colour, Palette, line};
@@ -26,6 +27,7 @@ pub(super) fn page(application: &Application, events: &[Told], now: Timestamp, p
     field(&mut page, "Sync", &palette.paint(sync_colour(status.sync.status), &sync));
     field(&mut page, "Health", &palette.paint(health_colour(status.health.status), &health));
     field(&mut page, "Revision", &line(&status.sync.revision));
+    field(&mut page, "Rollout", &line(&summary(&status.targets)));
     field(&mut page, "Objects", &status.resources.total.to_string());
     if let Some(created) = &application.metadata.creation_timestamp {
         field(&mut page, "Age", &age(created.0, now));

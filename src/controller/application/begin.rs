@@ -11,7 +11,7 @@ use windlass_core::release::{Effective, Kept, Release, Releases, Snapshot};
 
 use super::plan::Planned;
 use super::select::{Chosen, there_was};
-use super::{Scope, conditions, history, hooks, record, renaming};
+use super::{Scope, conditions, history, hooks, record, renaming, rollout};
 use crate::cluster::error::ClusterError;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -254,6 +254,10 @@ async fn announce(
     }
     if let Some(rolled) = chosen.rolled.as_ref().filter(|rolled| !rolled.is_known(&before.targets)) {
         status.targets.clone_from(&rolled.targets);
+        // Carried out with this write: after a crash it must not be carried out again.
+        if scope.request.as_ref().is_some_and(|request| rollout::is_about_rollouts(request.action)) {
+            record::handled(scope, record::refused(scope, memory), &mut status);
+        }
     } else if !begins && !judged {
         return Ok(());
     }

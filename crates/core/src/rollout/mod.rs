@@ -5,20 +5,27 @@ mod class;
 mod config;
 mod course;
 mod effective;
+mod gate_view;
 mod machine;
 mod overlay;
 mod policies;
+mod refusal;
 pub mod route;
 mod seen;
+pub mod simulate;
+mod view;
 
 pub use class::{Class, ROLLOUT_ORDER_ANNOTATION, class};
 pub use config::{Versioned, versioned};
 pub use course::{Course, Exposure, Step};
 pub use effective::{Effective, Target, TrafficError, effective, is_active, is_held};
+pub use gate_view::{Gauge, GateView, LookView};
 pub use machine::{ABORTED, Ask, Next, SETTLE, Situation, What, step};
 pub use overlay::{Overlay, PodOverlay, Side, overlay};
 pub use policies::{Policy, has_policies, is_policy, policies, policy_problems, route_id, service_id};
+pub use refusal::refusal;
 pub use seen::{PodCounts, Seen, Trouble};
+pub use view::{Known, Place, Standing, StepView, TargetView, exposure, short, standing, summary};
 
 #[cfg(test)]
 mod tests;

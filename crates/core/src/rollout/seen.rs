@@ -35,7 +35,7 @@ pub struct Seen {
 }
 
 /// The pods of one revision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PodCounts {
     /// How many there are.
     pub total: u32,

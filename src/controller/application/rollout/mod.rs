@@ -3,6 +3,7 @@
 //! What is to be in the cluster is the chosen release with the overlays of all rollouts in it. A rollout that is
 //! aborted is nothing else than another release that was chosen: the machine leads from what is to what is wanted.
 
+mod asked;
 mod judged;
 mod seen;
 
@@ -11,18 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{Action, RolloutFailure, RolloutPhase, TargetStatus};
+use windlass_core::api::{RolloutFailure, RolloutPhase, TargetStatus};
 use windlass_core::gate::Verdict;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::in_sync;
 use windlass_core::release::{Effective, Release};
 use windlass_core::rollout::{
-    self, Ask, Policy, Seen, Situation, Target, Versioned, What, effective, has_policies, policies, step,
-    versioned,
+    self, Ask, Policy, Seen, Situation, Target, Versioned, effective, has_policies, policies, step, versioned,
 };
 
+pub use asked::is_about_rollouts;
+
 use super::Scope;
-use super::history::claimed;
 use super::select::Chosen;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
@@ -88,7 +89,7 @@ impl Unit {
 /// Where a router cannot do what a rollout asks of it: then nothing may be applied.
 pub async fn advance(
     scope: &Scope<'_>,
-    memory: &Memory,
+    memory: &mut Memory,
     chosen: &mut Chosen,
     release: Arc<Release>,
 ) -> Result<Arc<Release>, Failure> {
@@ -96,11 +97,13 @@ pub async fn advance(
     let known = known
         .unwrap_or_else(|| memory.status.as_ref().map(|status| status.targets.clone()).unwrap_or_default());
     if known.is_empty() && !has_policies(&release) {
+        asked::refuse(scope, memory, &[]);
         return Ok(release);
     }
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
     let stable = stable.filter(|stable| stable.digest() != release.digest());
     let mut units = units(&release, stable.as_deref(), &known);
+    asked::refuse(scope, memory, &units);
     let before = compose(&release, stable.as_deref(), &units)?;
     let together: Vec<_> = units.iter().map(may_promote).collect();
     let mut wake: Option<Duration> = None;
@@ -219,7 +222,7 @@ async fn look(
             patience: scope.app.spec.health.timeout.get(),
             now: Timestamp::now(),
         };
-        let (what, by) = asked(scope, &unit.policy.target);
+        let (what, by) = asked::of(scope, &unit.policy.target);
         let ask = what.map(|what| Ask { what, by: &by });
         step(&state, &Situation { ask, ..situation })
     };
@@ -234,23 +237,6 @@ async fn look(
     }
     next.wake = [next.wake, again].into_iter().flatten().min();
     next
-}
-
-/// What a person asks of the rollout of a workload.
-fn asked(scope: &Scope<'_>, target: &ObjectId) -> (Option<What>, String) {
-    let request = scope.request.as_ref();
-    let request = request.filter(|request| request.target.as_ref().is_none_or(|name| *name == target.name));
-    let what = request.and_then(|request| match request.action {
-        Action::Approve => Some(What::Approve),
-        Action::Promote => Some(What::Promote),
-        Action::PromoteFull => Some(What::PromoteFull),
-        Action::Pause => Some(What::Pause),
-        Action::Resume => Some(What::Resume),
-        Action::Abort => Some(What::Abort),
-        Action::Retry => Some(What::Retry),
-        Action::Refresh | Action::Sync | Action::AllowPrune | Action::Rollback => None,
-    });
-    (what, request.map(|request| claimed(&request.by)).unwrap_or_default())
 }
 
 /// Whether a workload stands in nobody's way any more: it bakes, is done, or has nothing to do.

@@ -134,6 +134,11 @@ pub fn failure(spec: &Ratio, state: &RatioState, ratios: usize) -> Option<String
     })
 }
 
+/// The evidence against the candidate and how much fails it, as natural logarithms.
+pub fn evidence(spec: &Ratio, state: &RatioState, ratios: usize) -> (f64, f64) {
+    (bets::evidence(state), Setting::new(spec, ratios).enough.ln())
+}
+
 /// `bad 0.21 % (stable 0.2 %), evidence 0.7`
 fn value(state: &RatioState) -> String {
     let (candidate, stable) = rates(&state.recent, &state.all);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{LOOK_AGAIN, Routed, Run, since};
+use super::{LOOK_AGAIN, Routed, Run, UNDECIDED, since};
 use crate::api::{OnNoVerdict, RolloutPhase};
 use crate::gate::Verdict;
 use crate::health::cause::FailureClass;
@@ -127,8 +127,7 @@ impl Run<'_, '_> {
                 self.fail("NoVerdict", &format!("no verdict after {}: {why}", look.course.deadline));
             }
             OnNoVerdict::Hold => {
-                let message =
-                    format!("no verdict after {}, held until a person says: {why}", look.course.deadline);
+                let message = format!("no verdict after {}, {UNDECIDED}: {why}", look.course.deadline);
                 self.wait(message, Duration::from_secs(30));
             }
         }

@@ -19,6 +19,8 @@ use crate::gate::Verdict;
 
 /// Reason of a rollout that a person stopped.
 pub const ABORTED: &str = "Aborted";
+/// What the message of a rollout says that a person has to decide, since there was no verdict in time.
+pub(super) const UNDECIDED: &str = "held until a person says";
 /// How long it is waited after a route was accepted, since gateways follow a little later than they say.
 pub const SETTLE: Duration = Duration::from_secs(2);
 /// How often something is looked at that no watch tells of.
@@ -244,7 +246,7 @@ enum Routed {
 }
 
 /// The time between two moments; none where the clock went back.
-fn since(then: &Time, now: Timestamp) -> Duration {
+pub(super) fn since(then: &Time, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then.0)).unwrap_or_default()
 }
 
