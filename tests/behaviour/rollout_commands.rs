@@ -104,7 +104,8 @@ fn people_steer_a_rollout_and_are_told_what_makes_no_sense() {
 
 fn follow(scene: &Scene) -> Child {
     let mut command = scene.windlass_command();
-    let command = command.args(["rollout", "get", "shop", "--watch", "--timeout=5m"]);
+    let command =
+        command.args(["rollout", "get", "shop", "--watch", "--timeout=5m", "--namespace", &scene.namespace]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -55,6 +55,7 @@ fn not_ready(ready: &Condition, stalled: bool, reconciling: bool) -> String {
             format!("refused by preflight: {message}{again}")
         }
         "RolledBack" => format!("rolled back: {message}"),
+        "RollingOut" => format!("rolling out: {message}"),
         "AwaitingSync" | "PruneLimitExceeded" => format!("waiting for a person: {message}"),
         // `main@3f2a9c1: waiting for wave 1: Deployment shop/web: 1 of 2 pods ready`
         "Progressing" if message.contains(": waiting for ") => match message.split_once(": waiting for ") {

@@ -1,7 +1,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use windlass_core::api::{self, Application, HealthStatus, SyncStatus};
+use windlass_core::api::{self, Application};
 use windlass_core::rollout::{Standing, TargetView};
 use windlass_core::yaml;
 
@@ -127,6 +127,8 @@ pub(super) fn judge(application: &Application) -> Look {
     let current =
         status.observed_generation.is_some() && status.observed_generation >= application.metadata.generation;
     let is_true = |kind| condition(application, kind).is_some_and(|condition| condition.status == "True");
+    // What is being undone is both.
+    let stuck = is_true("Stalled") && !is_true("Reconciling");
     let ready = condition(application, "Ready");
     let reason = ready.map(|ready| ready.reason.as_str()).unwrap_or_default();
     let standings = status.targets.iter().map(|state| (state, windlass_core::rollout::standing(state, None)));
@@ -136,7 +138,7 @@ pub(super) fn judge(application: &Application) -> Look {
             Standing::NoVerdict => {
                 return Look::Failed(format!("{} is held: {}", state.name, rollout.message));
             }
-            Standing::GoingBack if is_true("Stalled") && reason != "RolledBack" => {
+            Standing::GoingBack if stuck && reason != "RolledBack" => {
                 let why = rollout.failed.as_ref().map(|failed| failed.message.clone());
                 let why = why.unwrap_or_else(|| waiting_for(application));
                 return Look::Failed(format!("{} failed and is not undone: {why}", state.name));
@@ -145,16 +147,13 @@ pub(super) fn judge(application: &Application) -> Look {
         }
         return Look::NotYet(waiting_for(application));
     }
-    let settled = status.sync.status == SyncStatus::Synced && status.health.status == HealthStatus::Healthy;
     match reason {
         _ if !current => Look::NotYet(waiting_for(application)),
         _ if is_true("Ready") => Look::Done(match status.targets.is_empty() {
             true => format!("no workload has a RolloutPolicy: {} is live and healthy", status.sync.revision),
             false => format!("promoted: {} is live and healthy", status.sync.revision),
         }),
-        "RolledBack" if is_true("Reconciling") && !settled => Look::NotYet(waiting_for(application)),
-        "RolledBack" => Look::Failed(waiting_for(application)),
-        _ if is_true("Stalled") => Look::Failed(waiting_for(application)),
+        _ if stuck => Look::Failed(waiting_for(application)),
         _ => Look::NotYet(waiting_for(application)),
     }
 }

@@ -85,6 +85,9 @@ fn pods(view: &TargetView) -> String {
 
 fn waits(view: &TargetView) -> String {
     let by = view.paused.as_ref().map(|act| act.by.as_str()).unwrap_or_default();
+    if view.failed.as_ref().is_some_and(|failed| failed.message == view.message) {
+        return String::new();
+    }
     match (view.standing, view.message.as_str()) {
         (Standing::Paused, "") if !by.is_empty() => format!("paused by {}", line(by)),
         (_, message) => line(message),

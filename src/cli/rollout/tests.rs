@@ -31,7 +31,7 @@ fn application(
         json!({"type": kind, "status": status, "reason": reason, "message": "main@2: so it is",
                "lastTransitionTime": "2026-01-01T00:00:00Z"})
     };
-    let reconciling = if reason == "RollingOut" { "True" } else { "False" };
+    let reconciling = if matches!(reason, "RollingOut" | "Aborted") { "True" } else { "False" };
     serde_json::from_value(json!({
         "apiVersion": "windlass.dev/v1alpha1", "kind": "Application",
         "metadata": {"name": "shop", "namespace": "team-a", "generation": 1}, "spec": {"sources": []},
@@ -98,6 +98,7 @@ fn nothing_that_strangers_wrote_commands_the_terminal() {
 #[case::undecided("Hold", json!({"message": "no verdict after 1h, held until a person says: no data"}), ["False", "False"], "RollingOut", "failed: web is held: no verdict after 1h, held until a person says: no data")]
 #[case::goes_back("Retreat", json!({"failed": {"reason": "GateFailed", "message": "errors"}}), ["False", "False"], "RollingOut", "not yet")]
 #[case::stays_failed("Retreat", json!({"failed": {"reason": "GateFailed", "message": "errors"}}), ["False", "True"], "GateFailed", "failed: web failed and is not undone: errors")]
+#[case::is_being_undone("Retreat", json!({"failed": {"reason": "Aborted", "message": "aborted"}}), ["False", "True"], "Aborted", "not yet")]
 #[case::on_its_way_back("Abort", json!({}), ["False", "True"], "RolledBack", "not yet")]
 fn it_is_followed_until_it_ends(
     #[case] phase: &str,
@@ -138,7 +139,7 @@ fn a_request_is_answered_in_one_line() {
     assert_eq!(ask::outcome(&application, Action::Pause, None), "paused: web: step 2/2 50 %, paused");
     assert_eq!(
         ask::outcome(&application, Action::Pause, Some("db")),
-        "paused: working, RollingOut: main@2: so it is"
+        "paused: rolling out: main@2: so it is"
     );
 }
 

@@ -19,7 +19,7 @@ pub use class::{Class, ROLLOUT_ORDER_ANNOTATION, class};
 pub use config::{Versioned, versioned};
 pub use course::{Course, Exposure, Step};
 pub use effective::{Effective, Target, TrafficError, effective, is_active, is_held};
-pub use gate_view::{Gauge, GateView, LookView};
+pub use gate_view::{GateView, Gauge, LookView};
 pub use machine::{ABORTED, Ask, Next, SETTLE, Situation, What, step};
 pub use overlay::{Overlay, PodOverlay, Side, overlay};
 pub use policies::{Policy, has_policies, is_policy, policies, policy_problems, route_id, service_id};
