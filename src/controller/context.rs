@@ -12,9 +12,9 @@ use windlass_core::object::{Cluster, Digest, ObjectId};
 use windlass_core::plan::{Action, Heals, Instance, may_take, moved_from};
 use windlass_core::release::{Release, Releases, RenderRecord, Snapshot, compact};
 
-use super::application::Refused;
 use super::application::leave;
 use super::application::resolve::Subscription;
+use super::application::{Refused, Resting};
 use super::causes::Causes;
 use super::dependencies::Dependencies;
 use super::fleet::Fleet;
@@ -311,6 +311,8 @@ pub struct Memory {
     pub status: Option<ApplicationStatus>,
     /// How far each workload with a RolloutPolicy is, with what is only told; the status has the rest.
     pub targets: Option<Vec<TargetStatus>>,
+    /// What the cluster should have of a release whose rollouts have ended.
+    pub resting: Option<Resting>,
     /// Since when that status is not written: what the cluster's own controllers say about it is waited for.
     pub unwritten: Option<tokio::time::Instant>,
     /// Failed attempts in a row, for backing off.
@@ -355,6 +357,7 @@ impl Memory {
         let mut slots = self.releases.slots();
         slots.extend(self.stored.slots());
         slots.extend(&mut self.current);
+        slots.extend(self.resting.iter_mut().flat_map(Resting::slots));
         slots.extend(self.render.as_mut().map(|cache| &mut cache.release));
         if let Err(error) = compact(slots) {
             tracing::warn!(%error, "releases take more memory than they should");

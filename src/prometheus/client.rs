@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use reqwest::{Client, Url};
+use serde_json::Value;
 use windlass_core::api::Ratio;
 use windlass_core::gate::Sample;
 use windlass_core::gate::ratio::{Counters, Selector, lookback};
@@ -17,6 +18,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_ANSWER: usize = 1 << 20;
 /// Largest answer with the points of many series, in bytes.
 const MAX_POINTS: usize = 16 << 20;
+
+/// Largest answer of a web service, in bytes.
+const MAX_VERDICT: usize = 64 << 10;
 
 /// A server and how it is asked.
 #[derive(Clone)]
@@ -91,6 +95,34 @@ impl Prometheus {
         };
         let (bad, total) = futures::future::try_join(read(&spec.bad), read(&spec.total)).await?;
         Ok(Counters { bad, total })
+    }
+
+    /// Posts JSON to the service of a `webhook` gate: the status and the body of its answer.
+    ///
+    /// # Errors
+    /// Why there is none, in words: that is no data.
+    pub async fn post(&self, endpoint: &Endpoint, told: &Value) -> Result<(u16, Vec<u8>), String> {
+        let url = Url::parse(&endpoint.address).map_err(|error| format!("{}: {error}", endpoint.address))?;
+        if !self.guard.allows_literal(&url) {
+            return Err(format!("{} may not be asked", endpoint.address));
+        }
+        let mut request = self
+            .client
+            .post(url)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(told.to_string());
+        if let Some(authorization) = &endpoint.authorization {
+            request = request.header(http::header::AUTHORIZATION, authorization.clone());
+        }
+        let mut response = request.send().await.map_err(|error| words(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| words(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_VERDICT {
+                return Err(format!("the answer is larger than {} KiB", MAX_VERDICT >> 10));
+            }
+        }
+        Ok((response.status().as_u16(), body))
     }
 
     /// The body of the answer to a query.

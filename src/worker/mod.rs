@@ -28,13 +28,14 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use windlass_core::gate::Look;
 use windlass_core::health::Health;
 
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
 use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
 
-pub use check::CheckRequest;
+pub use check::{CheckRequest, JudgeRequest};
 pub use error::WorkerError;
 pub use pool::{Pool, PoolConfig};
 #[doc(hidden)]
@@ -75,6 +76,8 @@ pub enum Request {
     Render(RenderRequest),
     /// What a user's health check says of objects.
     Check(CheckRequest),
+    /// What the expression of a gate says of values.
+    Judge(JudgeRequest),
     /// Tries the sandbox itself; for tests.
     #[doc(hidden)]
     Probe(ProbeRequest),
@@ -85,7 +88,7 @@ impl Request {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Resolve(_) | Self::Restore(_) => Kind::Fetch,
-            Self::PathIds(_) | Self::Render(_) | Self::Check(_) => Kind::Render,
+            Self::PathIds(_) | Self::Render(_) | Self::Check(_) | Self::Judge(_) => Kind::Render,
             Self::Probe(request) => request.kind,
         }
     }
@@ -105,6 +108,8 @@ pub enum Response {
     Rendered(Result<Rendered, Failure>),
     /// One entry for each object, in the order asked for: its health, or what is wrong with the check.
     Checked(Vec<Result<Health, String>>),
+    /// What comes of it.
+    Judged(Look),
     /// What a probe found: what it could do, or why it could not.
     #[doc(hidden)]
     Probed(Result<String, String>),
@@ -119,6 +124,7 @@ pub fn handle(request: Request) -> Response {
         Request::PathIds(request) => Response::PathIds(crate::source::git::path_ids(&request)),
         Request::Render(request) => Response::Rendered(crate::render::render(&request)),
         Request::Check(request) => Response::Checked(check::check(request)),
+        Request::Judge(request) => Response::Judged(check::judge(request)),
         Request::Probe(_) => Response::Probed(Err("probes run in a worker only".into())),
     }
 }

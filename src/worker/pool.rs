@@ -5,13 +5,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
+use windlass_core::gate::Look;
 use windlass_core::health::Health;
 
 use super::frame::{self, REQUEST_LIMIT};
 use super::lane::Lane;
 use super::process::Process;
 use super::spawner::Spawner;
-use super::{CheckRequest, Kind, Request, Response, Sandbox, WorkerError, sandbox};
+use super::{CheckRequest, JudgeRequest, Kind, Request, Response, Sandbox, WorkerError, sandbox};
 use crate::failure::Failure;
 use crate::render::{RenderRequest, Rendered};
 use crate::source::git::{PathIdsRequest, ResolveRequest, RestoreRequest, Restored, Revision};
@@ -151,6 +152,20 @@ impl Pool {
         let count = request.objects.len();
         match self.call(Request::Check(request), deadline).await? {
             Response::Checked(all) if all.len() == count => Ok(all),
+            _ => Err(WorkerError::Protocol {
+                kind: Kind::Render,
+                message: "it answers another question".into(),
+            }),
+        }
+    }
+
+    /// What the expression of a gate says of values.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where the worker failed, or the expression took too long.
+    pub async fn judge(&self, request: JudgeRequest, deadline: Duration) -> Result<Look, WorkerError> {
+        match self.call(Request::Judge(request), deadline).await? {
+            Response::Judged(look) => Ok(look),
             _ => Err(WorkerError::Protocol {
                 kind: Kind::Render,
                 message: "it answers another question".into(),

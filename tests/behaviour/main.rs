@@ -46,6 +46,10 @@ mod rollback_choices;
 mod rollback_stages;
 mod rollback_taken;
 mod rollout_commands;
+mod rollout_crash;
+mod rollout_gates;
+mod rollout_stateful;
+mod rollout_stories;
 mod rollouts;
 mod routes;
 mod sources;
@@ -65,6 +69,10 @@ fn main() -> ExitCode {
         rollback::tests(),
         rollback_stages::tests(),
         canary::tests(),
+        rollout_crash::tests(),
+        rollout_stories::tests(),
+        rollout_gates::tests(),
+        rollout_stateful::tests(),
         rollouts::tests(),
         rollout_commands::tests(),
         rollback_choices::tests(),

@@ -15,6 +15,7 @@ mod contend;
 mod delete;
 pub mod dependencies;
 mod events;
+mod gates;
 mod history;
 mod hooks;
 mod last_hooks;
@@ -36,6 +37,7 @@ mod verify;
 mod write_back;
 
 pub use preflight::Refused;
+pub use rollout::Resting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +45,7 @@ use std::time::Duration;
 use windlass_core::api::{AppKey, Application, REQUEST_ANNOTATION, Request};
 
 use self::dependencies::Gate;
+use self::select::Chosen;
 use super::context::{Context, Memory};
 use super::queue::Trigger;
 use crate::cluster::error::ClusterError;
@@ -109,6 +112,9 @@ pub async fn reconcile(
         return Ok(again);
     }
     if scope.app.metadata.deletion_timestamp.is_some() {
+        if let Some(chosen) = rollout::leave::first(&scope, memory) {
+            return carry_on(&mut scope, memory, chosen).await;
+        }
         return delete::objects(&scope, memory).await;
     }
     if scope.app.spec.suspend {
@@ -127,21 +133,30 @@ pub async fn reconcile(
         Gate::Moment(again) => return Ok(Some(again)),
     };
     let chosen = select::release(&scope, memory, admitted);
-    let planned = plan::actions(&scope, memory, chosen).await;
-    let planned = preflight::check(&scope, memory, planned).await;
-    let planned = contend::paced(&scope, memory, planned);
-    let begun = begin::release(&mut scope, memory, planned).await?;
-    let applied = apply::carry_out(&mut scope, memory, begun).await?;
+    carry_on(&mut scope, memory, chosen).await
+}
+
+/// The stages after the choice of a release.
+async fn carry_on(
+    scope: &mut Scope<'_>,
+    memory: &mut Memory,
+    chosen: Chosen,
+) -> Result<Option<Duration>, ClusterError> {
+    let planned = plan::actions(scope, memory, chosen).await;
+    let planned = preflight::check(scope, memory, planned).await;
+    let planned = contend::paced(scope, memory, planned);
+    let begun = begin::release(scope, memory, planned).await?;
+    let applied = apply::carry_out(scope, memory, begun).await?;
     if let Some(again) = apply::untold(memory, &applied) {
         return Ok(Some(again));
     }
-    apply::settled(&scope, &applied.done).await;
-    checks::judge(&scope, applied.begun.chosen.release.as_deref()).await;
-    let assessed = assess::judge(&scope, memory, applied);
-    let proved = prove::release(&scope, memory, assessed).await;
-    let proved = last_hooks::after_failure(&mut scope, memory, proved).await?;
-    let proved = write_back::rollback(&scope, memory, proved).await;
-    record::status(&mut scope, memory, proved).await
+    apply::settled(scope, &applied.done).await;
+    checks::judge(scope, applied.begun.chosen.release.as_deref()).await;
+    let assessed = assess::judge(scope, memory, applied);
+    let proved = prove::release(scope, memory, assessed).await;
+    let proved = last_hooks::after_failure(scope, memory, proved).await?;
+    let proved = write_back::rollback(scope, memory, proved).await;
+    record::status(scope, memory, proved).await
 }
 
 /// The request that the annotation holds, unless it was carried out already or makes no sense.

@@ -21,10 +21,8 @@ pub enum OnFailure {
 #[x_kube(
     validation = Rule::new("self.gates.all(gate, !has(gate.ratio) && !has(gate.compare))").message(
         "ratio and compare need a stable release to run beside the new one: use them in a RolloutPolicy, and \
-         threshold here"
-    ),
-    validation = Rule::new("self.gates.all(gate, has(gate.threshold))")
-        .message("only threshold gates are carried out in verify so far")
+         the other kinds here"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Verify {

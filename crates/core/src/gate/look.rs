@@ -1,5 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::{Gate, GateState};
 
 /// Longest reason why a look gave no value, in bytes.
@@ -8,7 +10,8 @@ pub const MAX_PROBLEM: usize = 256;
 pub const MAX_VALUE: usize = 128;
 
 /// The value of a query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Sample {
     /// A finite number.
     Value(f64),
@@ -28,7 +31,8 @@ impl Sample {
 }
 
 /// What one look of a gate came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Look {
     /// A good value.
     Good(String),

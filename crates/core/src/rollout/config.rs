@@ -53,6 +53,13 @@ pub fn versioned(release: &Release, target: &ObjectId) -> Option<Versioned> {
     Some(Versioned { object, copies: copies.into_values().map(|(_, copy)| copy).collect(), template })
 }
 
+/// As [`versioned`] for a workload without a policy: it refers to what the release says.
+pub fn unversioned(release: &Release, target: &ObjectId) -> Option<Versioned> {
+    let object = release.get(target)?.clone();
+    let template = digest(object.object.body());
+    Some(Versioned { object, copies: Vec::new(), template })
+}
+
 /// Digest of the pod template of a workload as the release has it.
 pub fn template(release: &Release, target: &ObjectId) -> Option<String> {
     Some(digest(release.get(target)?.object.body()))

@@ -183,14 +183,18 @@ fn hold(body: &mut Value, kind: TargetKind, pods: u32, replicas: u32) {
     }
 }
 
-/// Whether a live workload is held as a rollout holds it.
-pub fn is_held(kind: TargetKind, live: &Value) -> bool {
+/// Whether a live workload is held as a rollout holds it, and not by what its release says.
+pub fn is_held(kind: TargetKind, live: &Value, wanted: &Value) -> bool {
+    let number = |body: &Value, pointer: &str| body.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     match kind {
         TargetKind::Deployment => {
-            live.pointer("/spec/minReadySeconds").and_then(Value::as_i64) == Some(HELD_READY)
+            let ready = "/spec/minReadySeconds";
+            number(live, ready) == HELD_READY && number(wanted, ready) != HELD_READY
         }
-        // Any user may set a partition.
-        TargetKind::StatefulSet => false,
+        TargetKind::StatefulSet => {
+            let partition = "/spec/updateStrategy/rollingUpdate/partition";
+            number(live, partition) > number(wanted, partition)
+        }
     }
 }
 

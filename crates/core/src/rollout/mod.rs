@@ -16,7 +16,7 @@ pub mod simulate;
 mod view;
 
 pub use class::{Class, ROLLOUT_ORDER_ANNOTATION, class};
-pub use config::{Versioned, versioned};
+pub use config::{Versioned, unversioned, versioned};
 pub use course::{Course, Exposure, Step};
 pub use effective::{Effective, Target, TrafficError, effective, is_active, is_held};
 pub use gate_view::{GateView, Gauge, LookView};

@@ -6,7 +6,7 @@ use windlass_core::rollout::{What, refusal};
 
 use super::super::Scope;
 use super::super::history::claimed;
-use super::Unit;
+use super::units::Unit;
 use crate::controller::context::Memory;
 
 /// What a person asks of the rollout of a workload, and who.

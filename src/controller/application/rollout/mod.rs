@@ -5,7 +5,10 @@
 
 mod asked;
 mod judged;
+pub mod leave;
 mod seen;
+mod stuck;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +20,18 @@ use windlass_core::gate::Verdict;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::in_sync;
 use windlass_core::release::{Effective, Release};
-use windlass_core::rollout::{
-    self, Ask, Policy, Seen, Situation, Target, Versioned, effective, has_policies, policies, step, versioned,
-};
+use windlass_core::rollout::{self, Ask, Seen, Situation, What, has_policies, step};
 
 pub use asked::is_about_rollouts;
 
+use self::units::{Unit, active, compose, failed, last, unchanged, units};
 use super::Scope;
 use super::select::Chosen;
 use crate::controller::context::Memory;
 use crate::failure::Failure;
+
+/// How long it is waited where the API server does not say what a template would be.
+const UNANSWERED: Duration = Duration::from_secs(5);
 
 /// What rollouts make of a release.
 #[derive(Clone)]
@@ -70,16 +75,26 @@ pub fn essential(state: &TargetStatus) -> TargetStatus {
     state
 }
 
-/// A workload with everything that its next state depends on.
-struct Unit {
-    policy: Policy,
-    wanted: Versioned,
-    state: TargetStatus,
+/// A release whose rollouts have all ended, as the cluster should have it: put together once.
+pub struct Resting {
+    /// What it was made of, and the states of its workloads.
+    rolled: Rolled,
+    /// What came of it.
+    release: Arc<Release>,
 }
 
-impl Unit {
-    fn target(&self) -> Target<'_> {
-        Target { policy: &self.policy, state: &self.state, wanted: &self.wanted }
+impl Resting {
+    fn is_of(&self, base: &Release, targets: &[TargetStatus]) -> bool {
+        let known = &self.rolled.base;
+        known.digest() == base.digest()
+            && known.revision() == base.revision()
+            && known.left() == base.left()
+            && self.rolled.targets == targets
+    }
+
+    /// The places where it keeps releases.
+    pub fn slots(&mut self) -> [&mut Arc<Release>; 3] {
+        [&mut self.rolled.base, &mut self.rolled.last, &mut self.release]
     }
 }
 
@@ -98,38 +113,49 @@ pub async fn advance(
         .unwrap_or_else(|| memory.status.as_ref().map(|status| status.targets.clone()).unwrap_or_default());
     if known.is_empty() && !has_policies(&release) {
         asked::refuse(scope, memory, &[]);
+        memory.resting = None;
         return Ok(release);
+    }
+    if let Some(resting) =
+        memory.resting.take_if(|resting| scope.request.is_none() && resting.is_of(&release, &known))
+    {
+        let made = resting.release.clone();
+        chosen.rolled = Some(resting.rolled.clone());
+        memory.resting = Some(resting);
+        return Ok(made);
     }
     let stable = memory.releases.stable.as_ref().map(|kept| kept.release.clone());
     let stable = stable.filter(|stable| stable.digest() != release.digest());
     let mut units = units(&release, stable.as_deref(), &known);
     asked::refuse(scope, memory, &units);
     let before = compose(&release, stable.as_deref(), &units)?;
-    let together: Vec<_> = units.iter().map(may_promote).collect();
-    let mut wake: Option<Duration> = None;
-    let mut moved = false;
-    for index in 0..units.len() {
-        let others = together.iter().enumerate().all(|(other, ready)| other == index || *ready);
-        let Some(unit) = units.get(index) else { continue };
+    let looks = units.iter().map(|unit| {
         let parts = before.parts.get(&unit.policy.target).map_or(&[][..], Vec::as_slice);
         let applied = parts.iter().all(|id| is_applied(scope, &before.release, id));
-        let next = look(scope, chosen, unit, applied, others, release.revision()).await;
+        look(scope, chosen, unit, applied, release.revision())
+    });
+    let looks = futures::future::join_all(looks).await;
+    let ready: Vec<_> = units.iter().zip(&looks).map(|(unit, look)| look.may_promote(unit)).collect();
+    let mut wake: Option<Duration> = None;
+    let mut moved = false;
+    for (index, (unit, look)) in units.iter_mut().zip(looks).enumerate() {
+        let together = ready.iter().enumerate().all(|(other, ready)| other == index || *ready);
+        let next = look.step(unit, together);
         wake = [wake, next.wake].into_iter().flatten().min();
-        let Some(unit) = units.get_mut(index) else { continue };
         moved |= unit.state != next.state;
-        unit.state = next.state;
+        (unit.state, unit.known) = (next.state, true);
     }
     let after = if moved { compose(&release, stable.as_deref(), &units)? } else { before };
-    let last = last(&release, &units)?;
-    chosen.rolled = Some(Rolled {
-        base: release,
-        last: Arc::new(last),
-        active: active(&units),
-        failed: failed(&units),
-        targets: units.into_iter().map(|unit| unit.state).collect(),
-        wake,
-    });
-    Ok(Arc::new(after.release))
+    let active = active(&units);
+    let rests = wake.is_none() && units.iter().all(Unit::is_settled);
+    let made = Arc::new(after.release);
+    let last = if rests && stable.is_none() { made.clone() } else { Arc::new(last(&release, &units)?) };
+    let failed = failed(&units);
+    let targets = units.into_iter().map(|unit| unit.state).collect();
+    let rolled = Rolled { base: release, last, targets, active, failed, wake };
+    memory.resting = rests.then(|| Resting { rolled: rolled.clone(), release: made.clone() });
+    chosen.rolled = Some(rolled);
+    Ok(made)
 }
 
 /// What the cluster has of a release whose rollouts have ended.
@@ -144,146 +170,92 @@ pub fn at_rest(memory: &Memory, release: Arc<Release>) -> Result<Arc<Release>, F
     Ok(Arc::new(last(&release, &units(&release, None, &known))?))
 }
 
-fn compose(
-    release: &Release,
-    stable: Option<&Release>,
-    units: &[Unit],
-) -> Result<rollout::Effective, Failure> {
-    let targets: Vec<_> = units.iter().map(Unit::target).collect();
-    effective(release, stable, &targets)
-        .map_err(|error| Failure::permanent("RouteUnsupported", error.to_string()))
+/// What the next step of a workload depends on.
+struct Look {
+    /// Nothing is to be done.
+    settled: bool,
+    state: TargetStatus,
+    seen: Seen,
+    verdict: Verdict,
+    /// When the gates have to be asked again.
+    again: Option<Duration>,
+    ask: (Option<What>, String),
+    revision: String,
+    at_once: bool,
+    patience: Duration,
 }
 
-/// What the cluster should have when every rollout has ended well.
-fn last(release: &Release, units: &[Unit]) -> Result<Release, Failure> {
-    let done = |unit: &Unit| Unit {
-        policy: unit.policy.clone(),
-        wanted: unit.wanted.clone(),
-        state: TargetStatus {
-            phase: RolloutPhase::Idle,
-            stable: unit.wanted.template.clone(),
-            rollout: None,
-            ..unit.state.clone()
-        },
-    };
-    let units: Vec<_> = units.iter().map(done).collect();
-    Ok(compose(release, None, &units)?.release)
-}
-
-/// The workloads that have a policy, and those that had one when their rollout began.
-fn units(release: &Release, stable: Option<&Release>, known: &[TargetStatus]) -> Vec<Unit> {
-    let mut policies = policies(release);
-    for state in known.iter().filter(|state| state.rollout.is_some()) {
-        let policy = Policy::gone(release.cluster(), state);
-        policies.entry(policy.target.clone()).or_insert(policy);
-    }
-    let unit = |(target, policy): (ObjectId, Policy)| {
-        let wanted = versioned(release, &target)?;
-        let state = known.iter().find(|state| policy.is_about(state)).cloned();
-        let state = state.unwrap_or_else(|| policy.unknown(stable));
-        Some(Unit { policy, wanted, state })
-    };
-    policies.into_iter().filter_map(unit).collect()
-}
-
-async fn look(
-    scope: &Scope<'_>,
-    chosen: &Chosen,
-    unit: &Unit,
-    applied: bool,
-    together: bool,
-    revision: &str,
-) -> rollout::Next {
-    let settled = unit.state.rollout.is_none() && unit.state.stable == unit.wanted.template;
-    if settled {
-        return rollout::Next { state: unit.state.clone(), wake: None, ask_template: false };
-    }
-    let mut seen = seen::of(scope, &unit.policy, &unit.state, applied).await;
-    let judged = judged::gates(scope, &unit.policy, &unit.state).await;
-    let mut state = unit.state.clone();
-    let mut verdict = Verdict::Open(String::new());
-    let mut again = None;
-    if let (Some(judged), Some(rollout)) = (judged, &mut state.rollout) {
-        rollout.gates = judged.gates;
-        verdict = judged.verdict;
-        again = judged.again;
-    }
-    let situation = |seen: &Seen| {
+impl Look {
+    fn step(&self, unit: &Unit, together: bool) -> rollout::Next {
+        if self.settled {
+            return unchanged(unit);
+        }
+        let (what, by) = &self.ask;
         let situation = Situation {
             course: &unit.policy.course,
             traffic: unit.policy.spec.traffic.as_ref(),
             desired: &unit.wanted.template,
-            revision,
-            at_once: matches!(chosen.effective, Effective::Stable | Effective::Undone),
-            seen,
-            verdict: &verdict,
+            revision: &self.revision,
+            at_once: self.at_once,
+            seen: &self.seen,
+            verdict: &self.verdict,
             together,
-            ask: None,
-            patience: scope.app.spec.health.timeout.get(),
+            ask: what.map(|what| Ask { what, by }),
+            patience: self.patience,
             now: Timestamp::now(),
         };
-        let (what, by) = asked::of(scope, &unit.policy.target);
-        let ask = what.map(|what| Ask { what, by: &by });
-        step(&state, &Situation { ask, ..situation })
-    };
-    let mut next = situation(&seen);
-    if next.ask_template {
-        seen.same_template =
-            seen::same_template(scope, &unit.wanted.object.object, &unit.policy.target).await;
-        next = situation(&seen);
-        if seen.same_template.is_none() {
-            next.wake = Some(Duration::from_secs(5));
+        let mut next = step(&self.state, &situation);
+        if next.ask_template && self.seen.same_template.is_none() {
+            next.wake = Some(UNANSWERED);
+        }
+        next.wake = [next.wake, self.again].into_iter().flatten().min();
+        next
+    }
+
+    /// Whether a workload stands in nobody's way any more: it would be promoted now, is, or has nothing to do.
+    fn may_promote(&self, unit: &Unit) -> bool {
+        let promoted = |state: &TargetStatus| {
+            matches!(state.phase, RolloutPhase::Promote | RolloutPhase::Restore | RolloutPhase::Clean)
+        };
+        match &unit.state.rollout {
+            None => unit.state.stable == unit.wanted.template,
+            Some(rollout) => {
+                rollout.failed.is_none() && (promoted(&unit.state) || promoted(&self.step(unit, true).state))
+            }
         }
     }
-    next.wake = [next.wake, again].into_iter().flatten().min();
-    next
 }
 
-/// Whether a workload stands in nobody's way any more: it bakes, is done, or has nothing to do.
-fn may_promote(unit: &Unit) -> bool {
-    let Some(rollout) = &unit.state.rollout else { return unit.state.stable == unit.wanted.template };
-    let last = rollout.step as usize + 1 >= unit.policy.course.steps.len();
-    rollout.failed.is_none()
-        && match unit.state.phase {
-            RolloutPhase::Hold | RolloutPhase::Bake => last,
-            phase => matches!(phase, RolloutPhase::Promote | RolloutPhase::Restore | RolloutPhase::Clean),
-        }
+async fn look(scope: &Scope<'_>, chosen: &Chosen, unit: &Unit, applied: bool, revision: &str) -> Look {
+    let mut look = Look {
+        settled: unit.is_settled(),
+        state: unit.state.clone(),
+        seen: Seen::default(),
+        verdict: Verdict::Open(String::new()),
+        again: None,
+        ask: asked::of(scope, &unit.policy.target),
+        revision: revision.to_owned(),
+        at_once: matches!(chosen.effective, Effective::Stable | Effective::Undone),
+        patience: scope.app.spec.health.timeout.get(),
+    };
+    if look.settled {
+        return look;
+    }
+    look.seen = seen::of(scope, unit, applied).await;
+    if let (Some(judged), Some(rollout)) = (judged::gates(scope, unit).await, &mut look.state.rollout) {
+        rollout.gates = judged.gates;
+        look.verdict = judged.verdict;
+        look.again = judged.again;
+    }
+    if look.step(unit, false).ask_template {
+        let wanted = &unit.wanted.object.object;
+        look.seen.same_template = seen::same_template(scope, wanted, &unit.policy.target).await;
+    }
+    look
 }
 
 fn is_applied(scope: &Scope<'_>, release: &Release, id: &ObjectId) -> bool {
     let world = &scope.ctx.world;
     let (observed, applied) = (world.observed(id), world.applied(id));
     in_sync(release, &scope.app.spec.sync, id, observed.as_ref(), applied.as_ref())
-}
-
-fn active(units: &[Unit]) -> BTreeMap<ObjectId, String> {
-    let active = units.iter().filter(|unit| rollout::is_active(&unit.target()));
-    active.map(|unit| (unit.policy.target.clone(), told(unit))).collect()
-}
-
-/// `step 2 of 3 (quarter), 25 %: 2 of 3 pods of the candidate are ready`
-fn told(unit: &Unit) -> String {
-    let Some(rollout) = &unit.state.rollout else { return "about to begin".into() };
-    let message = if rollout.message.is_empty() { String::new() } else { format!(": {}", rollout.message) };
-    let phase = unit.state.phase;
-    let place = match phase {
-        RolloutPhase::Scale | RolloutPhase::Shift | RolloutPhase::Hold if rollout.step < rollout.steps => {
-            let name = match rollout.step_name.as_str() {
-                "" => String::new(),
-                name => format!(" ({name})"),
-            };
-            format!("step {} of {}{name}, {} %", rollout.step + 1, rollout.steps, rollout.weight)
-        }
-        _ => format!("{phase:?}, {} %", rollout.weight),
-    };
-    format!("{place}{message}")
-}
-
-fn failed(units: &[Unit]) -> Option<(ObjectId, RolloutFailure)> {
-    units.iter().find_map(|unit| {
-        let rollout = unit.state.rollout.as_ref()?;
-        let wanted = rollout.candidate == unit.wanted.template && unit.state.phase == RolloutPhase::Retreat;
-        let failed = rollout.failed.clone().filter(|_| wanted)?;
-        Some((unit.policy.target.clone(), failed))
-    })
 }

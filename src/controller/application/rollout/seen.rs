@@ -8,13 +8,14 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
-use windlass_core::api::{RolloutPhase, TargetKind, TargetStatus};
+use windlass_core::api::{RolloutPhase, TargetKind};
 use windlass_core::health::cause::selector;
 use windlass_core::object::{Gvk, Object, ObjectId};
 use windlass_core::rollout::route::{RouteState, ServiceNames, observed};
-use windlass_core::rollout::{PodCounts, Policy, Seen, Trouble, is_held, route_id};
+use windlass_core::rollout::{PodCounts, Seen, Trouble, is_held, route_id};
 
-use super::Scope;
+use super::units::Unit;
+use super::{Scope, stuck};
 use crate::cluster::error::words;
 use crate::cluster::evidence;
 
@@ -24,7 +25,8 @@ const MOST: u32 = 500;
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// What is seen of a workload. What cannot be read counts as not there yet: a rollout waits for it.
-pub async fn of(scope: &Scope<'_>, policy: &Policy, state: &TargetStatus, applied: bool) -> Seen {
+pub async fn of(scope: &Scope<'_>, unit: &Unit, applied: bool) -> Seen {
+    let Unit { policy, state, wanted, .. } = unit;
     let mut seen = Seen { applied, ..Seen::default() };
     let target = &policy.target;
     let Some(live) = live(scope, target).await else { return seen };
@@ -32,10 +34,18 @@ pub async fn of(scope: &Scope<'_>, policy: &Policy, state: &TargetStatus, applie
     seen.exists = live.pointer("/metadata/deletionTimestamp").is_none();
     seen.observed = number("/status/observedGeneration") >= number("/metadata/generation");
     seen.replicas = number("/spec/replicas").and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-    seen.held = is_held(policy.spec.target.kind, &live);
+    seen.held = is_held(policy.spec.target.kind, &live, wanted.object.object.body());
     let found = match policy.spec.target.kind {
         TargetKind::Deployment => replica_sets(scope, target, &live).await,
-        TargetKind::StatefulSet => stateful_pods(scope, target, &live).await,
+        TargetKind::StatefulSet => match stuck::pods(scope, target, &live).await {
+            Some(pods) => {
+                if applied && seen.observed && state.rollout.is_some() {
+                    stuck::delete(scope, target, &live, &pods).await;
+                }
+                Some(stateful_pods(&live, &pods))
+            }
+            None => None,
+        },
     };
     let Some((current, pods)) = found else { return Seen { observed: false, ..seen } };
     (seen.current_hash, seen.pods) = (current, pods);
@@ -75,7 +85,8 @@ pub async fn same_template(scope: &Scope<'_>, wanted: &Object, id: &ObjectId) ->
     Some(dry.data.pointer("/spec/template").cloned() == template(&live))
 }
 
-async fn live(scope: &Scope<'_>, id: &ObjectId) -> Option<Value> {
+/// A live object as the API server has it; `None` where it cannot be read.
+pub async fn live(scope: &Scope<'_>, id: &ObjectId) -> Option<Value> {
     let served = scope.ctx.catalog.served();
     let (resource, kind) = served.any_version(&id.group, &id.kind)?;
     let gvk = Gvk::new(&resource.api_version, &id.kind);
@@ -113,29 +124,16 @@ async fn replica_sets(
 }
 
 /// The pods of a StatefulSet by revision, and the revision of its live template.
-async fn stateful_pods(
-    scope: &Scope<'_>,
-    id: &ObjectId,
-    live: &Value,
-) -> Option<(String, BTreeMap<String, PodCounts>)> {
-    let current =
-        live.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-    let api = Api::<Pod>::namespaced(scope.ctx.clients.requests.clone(), &id.namespace);
-    let params = ListParams::default().labels(&selector(live)?).limit(MOST);
-    let mut pods: BTreeMap<String, PodCounts> = BTreeMap::new();
-    for pod in api.list(&params).await.ok()?.items {
-        if !pod.owner_references().iter().any(|owner| owner.uid == uid) {
-            continue;
-        }
-        let Some(hash) = pod.labels().get("controller-revision-hash") else { continue };
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let ready = conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True");
-        let known = pods.entry(hash.clone()).or_default();
+fn stateful_pods(live: &Value, pods: &[Pod]) -> (String, BTreeMap<String, PodCounts>) {
+    let current = live.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
+    let mut counts: BTreeMap<String, PodCounts> = BTreeMap::new();
+    for pod in pods {
+        let Some(hash) = pod.labels().get(stuck::REVISION) else { continue };
+        let known = counts.entry(hash.clone()).or_default();
         known.total += 1;
-        known.ready += u32::from(ready && pod.metadata.deletion_timestamp.is_none());
+        known.ready += u32::from(stuck::is_ready(pod) && pod.metadata.deletion_timestamp.is_none());
     }
-    Some((current, pods))
+    (current.to_owned(), counts)
 }
 
 /// Ready endpoints of a Service; `None` where they cannot be read.

@@ -19,6 +19,20 @@ impl Run<'_, '_> {
             self.rollout.message = failed.message.clone();
             return;
         }
+        // Without a router the pods are the exposure, and fewer of them are not to be had: what is held there
+        // already stays.
+        let mut first = 0;
+        if self.rollout.traffic.is_none() && look.seen.held {
+            let Some(same) = look.seen.same_template else {
+                self.next.ask_template = true;
+                return self.wait_for("waits for a word about its template");
+            };
+            let (course, seen) = (look.course, look.seen);
+            let there = seen.of(&seen.current_hash).total;
+            let enough = |step: &usize| course.pods(*step, seen.replicas) >= there;
+            let last = course.steps.len().saturating_sub(1);
+            first = if same { (0..course.steps.len()).find(enough).unwrap_or(last) } else { 0 };
+        }
         self.rollout.failed = None;
         self.rollout.candidate = look.desired.to_owned();
         self.rollout.candidate_hash.clear();
@@ -28,7 +42,7 @@ impl Run<'_, '_> {
         self.rollout.waiting_since = None;
         (self.rollout.promoted, self.rollout.paused) = (None, None);
         self.rollout.gates.clear();
-        self.go_to_step(0);
+        self.go_to_step(first);
     }
 
     /// The pods of the candidate go.
@@ -38,6 +52,12 @@ impl Run<'_, '_> {
             return self.enter(RolloutPhase::Retreat);
         }
         let hash = self.rollout.stable_hash.as_str();
+        let settled = seen.applied && seen.observed;
+        if settled && !seen.current_hash.is_empty() && seen.current_hash != hash {
+            // Somebody has all pods made anew, which is up to the workload's controller now.
+            self.rollout.candidate.clone_from(&self.next.state.stable);
+            return self.close();
+        }
         let gone = seen.applied && seen.observed && seen.others(hash) == 0;
         if !gone || seen.of(hash).ready < seen.replicas {
             return self.wait_for("waits until the pods of the candidate are gone");

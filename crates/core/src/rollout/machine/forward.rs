@@ -26,19 +26,24 @@ impl Run<'_, '_> {
     pub(super) fn scale(&mut self) {
         let (look, seen) = (self.look, self.look.seen);
         let pods = look.course.pods(self.index(), seen.replicas);
-        if pods != self.rollout.pods {
+        // A number of replicas that is about to be changed back counts for nothing.
+        if pods != self.rollout.pods && (seen.applied || self.rollout.pods == 0) {
             self.rollout.pods = pods;
             return self.wait_for("waits until it is applied");
         }
         let fresh = seen.applied && seen.observed;
-        if self.rollout.candidate_hash.is_empty()
+        // Where somebody has the held pods made anew, others stand for them.
+        let gone = seen.of(&self.rollout.candidate_hash).total == 0;
+        if gone
             && fresh
             && !seen.current_hash.is_empty()
             && seen.current_hash != self.rollout.stable_hash
+            && seen.current_hash != self.rollout.candidate_hash
         {
             self.rollout.candidate_hash.clone_from(&seen.current_hash);
             return self.wait_for("waits for pods of the candidate");
         }
+        let pods = self.rollout.pods;
         let ready = seen.of(&self.rollout.candidate_hash).ready;
         let led_to = self.rollout.traffic.is_none() || seen.candidate_endpoints.unwrap_or_default() >= pods;
         if fresh && !self.rollout.candidate_hash.is_empty() && ready >= pods && led_to {
@@ -161,7 +166,12 @@ impl Run<'_, '_> {
     /// The old pods go.
     pub(super) fn restore(&mut self) {
         let (look, seen) = (self.look, self.look.seen);
-        let gone = seen.applied && seen.observed && seen.others(&self.rollout.candidate_hash) == 0;
+        let settled = seen.applied && seen.observed;
+        if settled && !seen.current_hash.is_empty() && seen.current_hash != self.rollout.candidate_hash {
+            // Somebody has all pods made anew, which is up to the workload's controller now.
+            return self.close();
+        }
+        let gone = settled && seen.others(&self.rollout.candidate_hash) == 0;
         let ready = seen.of(&self.rollout.candidate_hash).ready >= seen.replicas;
         if gone && ready || look.desired != self.rollout.candidate {
             return self.close();
@@ -204,6 +214,9 @@ impl Run<'_, '_> {
 
     /// A workload that an autoscaler makes larger needs a larger candidate.
     fn grow(&mut self) {
+        if !self.look.seen.applied {
+            return;
+        }
         let pods = self.look.course.pods(self.index(), self.look.seen.replicas);
         self.rollout.pods = self.rollout.pods.max(pods);
     }

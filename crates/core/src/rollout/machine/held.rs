@@ -9,12 +9,13 @@ use crate::api::{RolloutFailure, RolloutPhase, RolloutState, TargetStatus};
 pub(super) fn idle(next: &mut Next, look: &Situation<'_>) {
     let state = &mut next.state;
     state.phase = RolloutPhase::Idle;
-    if look.desired == state.stable {
+    let seen = look.seen;
+    if seen.held && recover(next, look) {
         return;
     }
-    let seen = look.seen;
-    if seen.held && !look.at_once {
-        return recover(next, look);
+    let state = &mut next.state;
+    if look.desired == state.stable {
+        return;
     }
     let serves = seen.exists && seen.of(&seen.current_hash).ready > 0;
     let fast = look.at_once || look.desired == state.former || state.stable.is_empty() || !serves;
@@ -38,14 +39,23 @@ pub(super) fn idle(next: &mut Next, look: &Situation<'_>) {
 }
 
 /// What was known of a rollout is lost, and the workload is still held: the traffic goes back to the pods that
-/// are not of the held template, and it starts anew.
-fn recover(next: &mut Next, look: &Situation<'_>) {
+/// are not of the held template. Then it is left, or starts anew. Whether there are such pods.
+fn recover(next: &mut Next, look: &Situation<'_>) -> bool {
     let seen = look.seen;
-    let others = seen.pods.iter().filter(|(hash, _)| **hash != seen.current_hash);
-    let Some((stable, _)) = others.max_by_key(|(_, pods)| pods.ready) else { return };
-    next.state.phase = RolloutPhase::Retreat;
-    next.state.rollout = Some(begun(look, stable.clone(), seen.current_hash.clone()));
+    let others = seen.pods.iter().filter(|(hash, pods)| **hash != seen.current_hash && pods.ready > 0);
+    let Some((stable, _)) = others.max_by_key(|(_, pods)| pods.ready) else { return false };
+    let state = &mut next.state;
+    if look.at_once {
+        look.desired.clone_into(&mut state.stable);
+    }
+    let mut rollout = begun(look, stable.clone(), seen.current_hash.clone());
+    if look.desired == state.stable {
+        rollout.candidate.clear();
+    }
+    state.phase = RolloutPhase::Retreat;
+    state.rollout = Some(rollout);
     next.wake = Some(Duration::ZERO);
+    true
 }
 
 fn begun(look: &Situation<'_>, stable_hash: String, candidate_hash: String) -> RolloutState {
