@@ -72,6 +72,10 @@ pub struct RatioState {
     #[schemars(length(max = 8))]
     pub evidence: Vec<i64>,
 
+    /// How stable's bad requests are spread over its pods and windows.
+    #[serde(default)]
+    pub spread: Spread,
+
     /// What was counted in all.
     #[serde(default)]
     pub all: RatioCounts,
@@ -83,6 +87,18 @@ pub struct RatioState {
     /// What was counted of late: each window weighs 5 % less than the one after it. In thousandths.
     #[serde(default)]
     pub recent: RatioCounts,
+}
+
+/// How bad requests are spread: evenly, or in bursts.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Spread {
+    /// Windows of single pods.
+    pub pods: i64,
+    /// The bad requests in them.
+    pub bad: i64,
+    /// The sum of the squares of those.
+    pub squares: i64,
 }
 
 /// Numbers of requests of the candidate and of stable.

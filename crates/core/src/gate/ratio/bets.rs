@@ -6,16 +6,17 @@
 //! none of them grows on average as long as the candidate is good, and by Ville's inequality their mean ever
 //! reaches 1/α with probability α at most, however often one looks.
 //!
-//! - *Bursts*: bad requests come in clumps, which are one event and not many. If all of a pod's bad requests of a
-//!   window are one clump, a bet stays fair as long as it multiplies by `1/q₀` at most; so each pod of the
-//!   candidate with bad requests counts for that much.
+//! - *Bursts*: bad requests come in clumps, which are one event and not many. How large they are shows in stable's
+//!   pods: the variance of the numbers of bad requests beside their mean (the index of dispersion, 1 for what
+//!   happens one by one). What a window wins or loses is divided by what that was in the windows before it
+//!   (quasi-likelihood, McCullagh 1983). And no pod counts for more than one clump a window may, `1/q₀`.
 //! - *Late failures*: a bet loses money while all is well, and would take as long to earn it again. So half the
 //!   money is bet at once and the rest later, `1/(2k(k-1))` of it at the k-th window.
 //! - *No stable requests* (the candidate has all the traffic): nothing runs beside it, so its own share is judged
 //!   against the upper bound of what stable's share was, times three at least: times of day differ too.
 
 use super::Window;
-use crate::api::RatioState;
+use crate::api::{RatioState, Spread};
 
 /// How many times worse than tolerated each bet says that the candidate is.
 const BETS: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
@@ -38,6 +39,8 @@ pub struct Seen {
     pub stable_total: f64,
     /// Pods of the candidate that had bad requests.
     pods: f64,
+    /// The bad requests of each of stable's pods.
+    spread: Spread,
 }
 
 impl Seen {
@@ -50,6 +53,7 @@ impl Seen {
             candidate_total: total(&window.candidate),
             stable_bad: bad(&window.stable),
             stable_total: total(&window.stable),
+            spread: spread(&window.stable),
             pods: window.candidate.iter().filter(|pod| pod.bad.min(pod.total) > 0.0).map(|_| 1.0).sum(),
         }
     }
@@ -62,6 +66,8 @@ pub fn bet(state: &mut RatioState, seen: &Seen, tolerate: f64, enough: f64) {
     }
     let won = if seen.stable_total > 0.0 { beside(seen, tolerate) } else { alone(state, seen, tolerate) };
     let Some((clump, won)) = won else { return };
+    let clumps = dispersion(&state.spread);
+    let won = won.map(|won| won / clumps);
     let most = (seen.pods * clump).min(ONE_WINDOW * enough.ln());
     state.windows = state.windows.saturating_add(1);
     let stake = stake(state.windows).ln();
@@ -69,6 +75,37 @@ pub fn bet(state: &mut RatioState, seen: &Seen, tolerate: f64, enough: f64) {
     let played = money.zip(won).map(|(money, won)| sum(money, stake) + won.min(most));
     // Rounded down: rounding must not make evidence.
     state.evidence = played.map(|money| (money.max(RUINED) * SCALE).floor() as i64).collect();
+}
+
+/// Adds how a window's bad requests were spread over stable's pods; to be called when the bets were made.
+pub fn note(state: &mut RatioState, seen: &Seen) {
+    let Spread { pods, bad, squares } = seen.spread;
+    let known = &mut state.spread;
+    known.pods = known.pods.saturating_add(pods);
+    known.bad = known.bad.saturating_add(bad);
+    known.squares = known.squares.saturating_add(squares);
+}
+
+fn spread(pods: &[super::Counted]) -> Spread {
+    let mut found = Spread::default();
+    for pod in pods.iter().filter(|pod| pod.total > 0.0) {
+        let bad = pod.bad.min(pod.total).round().min(1e6) as i64;
+        found.pods += 1;
+        found.bad = found.bad.saturating_add(bad);
+        found.squares = found.squares.saturating_add(bad.saturating_mul(bad));
+    }
+    found
+}
+
+/// How many bad requests are one event, by the spread so far; 1 at least.
+fn dispersion(spread: &Spread) -> f64 {
+    if spread.pods < 2 || spread.bad < 1 {
+        return 1.0;
+    }
+    let (pods, bad) = (spread.pods as f64, spread.bad as f64);
+    let mean = bad / pods;
+    let variance = (spread.squares as f64 - bad * mean) / (pods - 1.0);
+    (variance / mean).max(1.0)
 }
 
 /// What one clump may count for, and what each bet wins (logarithms), with stable beside the candidate.

@@ -93,6 +93,7 @@ pub fn count(spec: &Ratio, known: &RatioState, window: &Window, ratios: usize) -
     state.until = Some(Time(window.end));
     let seen = bets::Seen::of(window);
     bets::bet(&mut state, &seen, setting.tolerate, setting.enough);
+    bets::note(&mut state, &seen);
     if seen.candidate_bad > 0.0 {
         state.bad_windows = state.bad_windows.saturating_add(1);
     }
