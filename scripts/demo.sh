@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # See Windlass work on a real control plane, without Docker: a first sync, a second commit live, a manual
-# change healed. Then it stays up for your own commits until Ctrl-C; DEMO=tour ends after the tour, with
+# change healed, a good canary promoted, a bad one judged and undone. Then it stays up for your own commits until Ctrl-C; DEMO=tour ends after the tour, with
 # exit code 0 only if every step happened.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,10 +29,12 @@ milliseconds() { echo $((($(date +%s%N) - $1) / 1000000)); }
 work=$(mktemp -d "${TMPDIR:-/tmp}/windlass-demo.XXXXXX")
 controller=""
 cluster=""
+helpers=()
 # Ends what was started, the controller first so that it gives its Lease up.
 end() {
   trap - EXIT INT TERM
   [[ -z $controller ]] || { kill "$controller" 2>/dev/null; wait "$controller" 2>/dev/null; } || true
+  for helper in "${helpers[@]}"; do kill "$helper" 2>/dev/null && wait "$helper" 2>/dev/null; done || true
   [[ -z $cluster ]] || { kill "$cluster" 2>/dev/null; wait "$cluster" 2>/dev/null; } || true
   rm -rf "$work"
 }
@@ -41,10 +43,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 title "Build"
-say "Windlass, a real Kubernetes control plane and fake nodes; the first time takes 10 to 15 minutes on 2 cores."
+say "Windlass, a real Kubernetes control plane and fake nodes; the first time takes 15 to 20 minutes on 2 cores."
 cargo build --locked
 cluster_program=$(tests/cluster/build.sh cluster)
 kwok=$(tests/cluster/build.sh kwok)
+prometheus=$(tests/cluster/build.sh prometheus)
+traffic_program=$(tests/cluster/build.sh traffic)
 mkdir "$work/bin"
 cp "${CARGO_TARGET_DIR:-target}/debug/windlass" "$work/bin/windlass"
 export PATH="$work/bin:$PATH"
@@ -81,7 +85,11 @@ windlass crds | kubectl apply --server-side -f - | sed 's/^/   /'
 kubectl create namespace windlass-system >/dev/null
 kubectl create namespace shop >/dev/null
 within 30 "Applications are served" kubectl get applications.windlass.dev -A
-windlass controller --namespace windlass-system --cache-dir "$work/cache" \
+# A free port for Prometheus: the controller is told where it will be.
+for prometheus_port in $(shuf -i 20000-32000 -n 20); do
+  (exec 3<>"/dev/tcp/127.0.0.1/$prometheus_port") 2>/dev/null || break
+done
+windlass controller --namespace windlass-system --prometheus-address "http://127.0.0.1:$prometheus_port" --cache-dir "$work/cache" \
   --web-address "127.0.0.1:${WEB_PORT:-0}" --operations-address 127.0.0.1:0 2>"$work/controller.log" &
 controller=$!
 within 30 "the controller leads" grep -q leading "$work/controller.log"
@@ -128,6 +136,9 @@ healed_is_told() { kubectl get events -n "$ns" -o jsonpath='{.items[*].reason}' 
 within 30 "an Event tells of the healing" healed_is_told
 run kubectl get events -n "$ns" --field-selector "involvedObject.kind=Application" \
   -o custom-columns=REASON:.reason,MESSAGE:.message
+
+# shellcheck source=scripts/demo-rollout.sh
+source scripts/demo-rollout.sh
 
 [[ $(curl -fsS -o /dev/null -w '%{http_code}' "$page") == 200 ]] || failed "the status page answers"
 say ""

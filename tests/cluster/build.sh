@@ -3,7 +3,7 @@
 # prints their paths on standard output, one a line; progress goes to standard
 # error. A program that is there already is only named.
 #
-#   build.sh [cluster|kwok|helm|prometheus|all]...        (default: cluster)
+#   build.sh [cluster|kwok|helm|prometheus|traffic|all]...        (default: cluster)
 #
 # They are kept in $WINDLASS_CACHE/bin (default: ~/.cache/windlass/bin).
 set -euo pipefail
@@ -127,8 +127,9 @@ build_one() {
     prometheus)
       build prometheus "$tools/prometheus" github.com/prometheus/prometheus/cmd/prometheus "-s -w" "about 5 minutes"
       ;;
-    all) for tool in cluster kwok helm prometheus; do build_one "$tool"; done ;;
-    *) die "unknown program '$1': cluster, kwok, helm, prometheus or all" ;;
+    traffic) build traffic "$here/../traffic" . "-s -w" "about 2 minutes" ;;
+    all) for tool in cluster kwok helm prometheus traffic; do build_one "$tool"; done ;;
+    *) die "unknown program '$1': cluster, kwok, helm, prometheus, traffic or all" ;;
   esac
 }
 

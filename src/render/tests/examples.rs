@@ -36,6 +36,7 @@ fn the_examples_render() {
     let examples = root().join("examples");
     let shop = examples.join("shop");
     insta::assert_snapshot!("plain", example("plain.yaml", &examples).join("\n"));
+    insta::assert_snapshot!("canary", example("canary.yaml", &examples).join("\n"));
     let [staging, prod] = ["shop-staging.yaml", "shop-prod.yaml"].map(|file| example(file, &shop));
     insta::assert_snapshot!("shop_prod", prod.join("\n"));
     assert_eq!(staging.len(), prod.len());
