@@ -8,10 +8,10 @@ mod driver;
 
 use std::sync::Arc;
 
-use serde_json::json;
-use windlass::controller::view::{AppView, ObjectView, Views};
+use serde_json::{Value, json};
+use windlass::controller::view::{AppView, ObjectView, RolloutFacts, Views};
 use windlass::web::{Web, WebConfig};
-use windlass_core::api::{AppKey, HealthStatus};
+use windlass_core::api::{AppKey, Application, HealthStatus};
 use windlass_core::health::Health;
 use windlass_core::object::{Cluster, ObjectId};
 
@@ -59,8 +59,50 @@ fn put(views: &Views, namespace: &str, name: &str, status: HealthStatus, message
         object("", "ConfigMap", Health { status: HealthStatus::Healthy, message: String::new() }),
         object("apps", "Deployment", Health { status, message: message.into() }),
     ];
-    let application = Arc::new(serde_json::from_value(application).expect("an Application"));
-    views.put(AppKey::new(namespace, name), AppView { application, objects });
+    let mut application: Application = serde_json::from_value(application).expect("an Application");
+    let mut rollouts = Vec::new();
+    if namespace == "shop" {
+        let (targets, policy) = canary(namespace, name, message);
+        if let Some(status) = &mut application.status {
+            status.targets = serde_json::from_value(targets).expect("targets");
+        }
+        let policy = Arc::new(serde_json::from_value(policy).expect("a policy"));
+        rollouts.push(RolloutFacts { namespace: namespace.into(), policy, pods: None });
+    }
+    let application = Arc::new(application);
+    views.put(AppKey::new(namespace, name), AppView { application, objects, rollouts });
+}
+
+/// A canary that is held at its second step, and its policy.
+fn canary(namespace: &str, name: &str, message: &str) -> (Value, Value) {
+    let at = "2026-11-21T03:58:00Z";
+    let failed = (!message.is_empty()).then(|| json!({"reason": "GateFailed", "message": message}));
+    let targets = json!([{
+        "kind": "Deployment", "namespace": namespace, "name": name, "stable": "a",
+        "phase": if failed.is_some() { "Retreat" } else { "Hold" },
+        "rollout": {
+            "candidate": "b", "revision": "main@2", "stableHash": "h1", "candidateHash": "h2", "replicas": 4,
+            "pods": 2, "step": 1, "steps": 2, "stepWeight": 50, "exposed": 2, "weight": 50, "since": at,
+            "phaseSince": at, "message": message, "failed": failed,
+            "gates": [
+                {"name": "latency", "bad": 1, "value": "0.6", "why": "above max 0.5", "lastLook": at},
+                {"name": "errors", "problem": HOSTILE, "lastLook": at},
+            ],
+        },
+    }]);
+    let policy = json!({
+        "target": {"kind": "Deployment", "name": name},
+        "strategy": {"canary": {"steps": [
+            {"name": "smoke", "weight": 5, "hold": "1m"},
+            {"weight": 50, "hold": "10m", "approval": true},
+        ], "bake": "5m"}},
+        "traffic": {"service": "web", "httpRoute": {"name": "web"}},
+        "gates": [
+            {"name": "latency", "threshold": {"query": "p99", "max": "0.5"}},
+            {"name": "errors", "ratio": {"bad": "errors", "total": "requests"}},
+        ],
+    });
+    (targets, policy)
 }
 
 #[tokio::test(flavor = "multi_thread")]

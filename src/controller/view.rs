@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use k8s_openapi::jiff::Timestamp;
 use tokio::sync::broadcast;
-use windlass_core::api::{AppKey, Application};
+use windlass_core::api::{AppKey, Application, RolloutPolicySpec, TargetStatus};
 use windlass_core::health::Health;
 use windlass_core::object::ObjectId;
+use windlass_core::rollout::{Known, PodCounts, TargetView};
 
 /// One Application as it stands.
 #[derive(Clone, Debug)]
@@ -16,6 +18,37 @@ pub struct AppView {
     pub application: Arc<Application>,
     /// The objects of its last admitted release, ordered by identity.
     pub objects: Vec<ObjectView>,
+    /// The workloads that are rolled out by a policy.
+    pub rollouts: Vec<RolloutFacts>,
+}
+
+/// What is known of a workload with a RolloutPolicy beside the status.
+#[derive(Clone, Debug)]
+pub struct RolloutFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its policy.
+    pub policy: Arc<RolloutPolicySpec>,
+    /// Its pods by revision, as seen last while a rollout was under way.
+    pub pods: Option<BTreeMap<String, PodCounts>>,
+}
+
+impl AppView {
+    /// The rollouts as they stand at `now`.
+    pub fn rollouts(&self, now: Timestamp) -> Vec<TargetView> {
+        let view = |state: &TargetStatus| {
+            let about = |facts: &&RolloutFacts| {
+                let target = &facts.policy.target;
+                (facts.namespace.as_str(), target.kind, target.name.as_str())
+                    == (state.namespace.as_str(), state.kind, state.name.as_str())
+            };
+            let facts = self.rollouts.iter().find(about);
+            let policy = facts.map(|facts| facts.policy.as_ref());
+            let pods = facts.and_then(|facts| facts.pods.as_ref());
+            TargetView::new(state, &Known { policy, pods }, now)
+        };
+        self.application.status.iter().flat_map(|status| &status.targets).map(view).collect()
+    }
 }
 
 /// Whether two copies of a resource are of the same moment.

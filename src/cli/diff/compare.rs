@@ -7,7 +7,7 @@ use windlass_core::plan::{Instance, Ownership, ownership};
 use windlass_core::release::{Release, ReleaseObject};
 
 use super::present::{self, Side};
-use super::{Action, Change};
+use super::{Action, Change, Moment};
 use crate::cluster::apply::Applier;
 use crate::cluster::discovery::Served;
 use crate::cluster::error::object_failure;
@@ -44,7 +44,7 @@ pub(super) async fn one(
     let to = Side { title: format!("{revision} {origin}"), object: Some(wanted.object.body().clone()) };
     let Some(resource) = served.resource(wanted.object.gvk()) else {
         // The release defines the kind, so nothing of it can exist.
-        return Compared { outcome: Ok(change(id, wanted, from, to)), note: None };
+        return Compared { outcome: Ok(change(release, id, wanted, from, to)), note: None };
     };
     let failed = |error: &kube::Error| {
         // Refusals of the API server can quote what a Secret holds.
@@ -76,14 +76,14 @@ pub(super) async fn one(
             if failure.reason == "NamespaceNotFound" {
                 let note =
                     Some(format!("{id} was not checked: namespace {} does not exist yet", id.namespace));
-                return Compared { outcome: Ok(change(id, wanted, from, to)), note };
+                return Compared { outcome: Ok(change(release, id, wanted, from, to)), note };
             }
             return failed(&error);
         }
     };
     let from = Side { object: live.and_then(body), ..from };
     let to = Side { object: body(after), ..to };
-    Compared { outcome: Ok(change(id, wanted, from, to)), note }
+    Compared { outcome: Ok(change(release, id, wanted, from, to)), note }
 }
 
 /// What an object will be: what is left to others stays as it is. The replicas are, too, where an autoscaler
@@ -103,7 +103,7 @@ fn body(object: DynamicObject) -> Option<Value> {
     serde_json::to_value(object).ok()
 }
 
-fn change(id: &ObjectId, wanted: &ReleaseObject, from: Side, to: Side) -> Option<Change> {
+fn change(release: &Release, id: &ObjectId, wanted: &ReleaseObject, from: Side, to: Side) -> Option<Change> {
     let action = if from.object.is_some() { Action::Update } else { Action::Create };
     let diff = present::unified(id, from, to);
     (!diff.is_empty()).then(|| Change {
@@ -114,6 +114,7 @@ fn change(id: &ObjectId, wanted: &ReleaseObject, from: Side, to: Side) -> Option
         action,
         origin: wanted.origin.to_string(),
         diff,
+        rollout: Moment::of(release, id, Some(&wanted.object), action),
     })
 }
 

@@ -13,8 +13,10 @@ use clap::{Args, ValueEnum};
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use windlass_core::api::{AppKey, Application};
+use windlass_core::object::{Object, ObjectId};
 use windlass_core::plan::{Admission, Limits, Violation, admit, left};
 use windlass_core::release::Release;
+use windlass_core::rollout;
 
 use super::connection::{Connection, ConnectionArgs, read};
 use super::offline::{self, Root};
@@ -76,6 +78,56 @@ pub struct Change {
     pub origin: String,
     /// A unified diff from the live object to what it would be, Secrets masked.
     pub diff: String,
+    /// When it would be done while workloads are rolled out; none where the release has no RolloutPolicy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Moment>,
+}
+
+/// When a change is made while workloads are rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Moment {
+    /// Before the candidate gets a pod.
+    Before,
+    /// What it allows, before; what it takes away, with the promotion.
+    Both,
+    /// In the steps of its RolloutPolicy.
+    InSteps,
+    /// Once the candidate is proved.
+    WithPromotion,
+    /// When the stable pods are gone.
+    AfterPromotion,
+}
+
+impl Moment {
+    /// When a change of an object of `release` is made; none where nothing is rolled out in steps.
+    fn of(release: &Release, id: &ObjectId, object: Option<&Object>, action: Action) -> Option<Self> {
+        let policies = rollout::policies(release);
+        if policies.is_empty() {
+            return None;
+        }
+        Some(match (action, object) {
+            (Action::Prune, _) | (_, None) => Self::AfterPromotion,
+            (Action::Update, Some(_)) if policies.contains_key(id) => Self::InSteps,
+            (Action::Create, Some(_)) => Self::Before,
+            (Action::Update, Some(object)) => match rollout::class(id, object) {
+                rollout::Class::Before => Self::Before,
+                rollout::Class::WithPromotion => Self::WithPromotion,
+                rollout::Class::Union => Self::Both,
+            },
+        })
+    }
+
+    /// In words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Before => "before the rollout",
+            Self::Both => "what it allows before the rollout, what it takes away with the promotion",
+            Self::InSteps => "in the steps of its RolloutPolicy",
+            Self::WithPromotion => "with the promotion",
+            Self::AfterPromotion => "after the promotion",
+        }
+    }
 }
 
 /// What would be done to an object.

@@ -87,15 +87,24 @@ fn marks(own: &Map<String, Value>, other: &Map<String, Value>, changed: &str) ->
 /// All diffs, one after another.
 pub(super) fn coloured(changes: &[Change], palette: Palette) -> String {
     let mut out = String::new();
-    for line in changes.iter().flat_map(|change| change.diff.lines()) {
+    let when = |change: &Change| {
+        let id = format!("{} {}/{}", change.kind, change.namespace, change.name);
+        change.rollout.map(|moment| text::line(&format!("# {id}: {}", moment.words())))
+    };
+    // What is before the header of a unified diff is for people, as every tool knows.
+    let lines = changes.iter().flat_map(|change| {
+        when(change).into_iter().chain(change.diff.lines().map(str::to_owned)).collect::<Vec<_>>()
+    });
+    for line in lines {
         let colour = match line.as_bytes() {
+            [b'#', b' ', ..] => Some(Colour::Yellow),
             [b'-', b'-', b'-', b' ', ..] | [b'+', b'+', b'+', b' ', ..] => Some(Colour::Bold),
             [b'-', ..] => Some(Colour::Red),
             [b'+', ..] => Some(Colour::Green),
             [b'@', b'@', ..] => Some(Colour::Cyan),
             _ => None,
         };
-        out.push_str(&colour.map_or_else(|| line.to_owned(), |colour| palette.paint(colour, line)));
+        out.push_str(&colour.map_or_else(|| line.clone(), |colour| palette.paint(colour, &line)));
         out.push('\n');
     }
     out

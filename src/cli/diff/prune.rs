@@ -12,7 +12,7 @@ use windlass_core::release::Release;
 
 use super::super::connection::Connection;
 use super::present::{self, Side};
-use super::{Action, CONCURRENCY, Change, Report};
+use super::{Action, CONCURRENCY, Change, Moment, Report};
 use crate::cluster::client;
 
 /// Kinds whose objects come and go by themselves; asking for them is wasted.
@@ -74,7 +74,7 @@ pub(super) async fn look(
     for (id, (resource, object)) in found {
         if !app.spec.sync.prune || Keep::of(object.metadata.annotations.as_ref()).on_prune {
             report.notes.push(format!("{id} is no longer wanted and stays, as asked"));
-        } else if let Some(change) = change(&id, &resource, object) {
+        } else if let Some(change) = change(release, &id, &resource, object) {
             report.changes.push(change);
         }
     }
@@ -113,7 +113,7 @@ fn identity(resource: &ApiResource, object: &DynamicObject) -> ObjectId {
     }
 }
 
-fn change(id: &ObjectId, resource: &ApiResource, object: DynamicObject) -> Option<Change> {
+fn change(release: &Release, id: &ObjectId, resource: &ApiResource, object: DynamicObject) -> Option<Change> {
     let mut body = serde_json::to_value(object).ok()?;
     body["apiVersion"] = resource.api_version.clone().into();
     body["kind"] = resource.kind.clone().into();
@@ -127,5 +127,6 @@ fn change(id: &ObjectId, resource: &ApiResource, object: DynamicObject) -> Optio
         action: Action::Prune,
         origin: String::new(),
         diff: present::unified(id, from, to),
+        rollout: Moment::of(release, id, None, Action::Prune),
     })
 }

@@ -91,11 +91,59 @@ fn the_summary_counts_what_there_is() {
         action,
         origin: String::new(),
         diff: "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n".into(),
+        rollout: (action == Action::Prune).then_some(Moment::AfterPromotion),
     };
     let report =
         Report { changes: vec![change(Action::Update), change(Action::Prune)], same: 4, ..Report::default() };
     assert_eq!(summary(&report), "1 to update, 1 to prune, 4 unchanged");
     assert_eq!(summary(&Report::default()), "nothing to compare");
     let plain = coloured(&report.changes, text::Palette::plain());
-    assert_eq!(plain.lines().count(), 10);
+    assert_eq!(plain.lines().count(), 11);
+    assert!(plain.contains("\n# ConfigMap n/c: after the promotion\n--- a\n"), "{plain}");
+}
+
+#[test]
+fn each_change_of_a_release_with_policies_says_when_it_is_made() {
+    let object = |kind: &str, api: &str, spec: Value| {
+        Object::new(json!({
+            "apiVersion": api, "kind": kind, "metadata": {"name": "web", "namespace": "shop"}, "spec": spec,
+        }))
+        .unwrap()
+    };
+    let policy = json!({
+        "target": {"kind": "Deployment", "name": "web"},
+        "strategy": {"rolling": {"steps": [{"percent": 50}]}},
+    });
+    let objects = [
+        object("RolloutPolicy", "windlass.dev/v1alpha1", policy),
+        object("Deployment", "apps/v1", json!({})),
+        object("ConfigMap", "v1", json!({})),
+        object("Role", "rbac.authorization.k8s.io/v1", json!({})),
+    ];
+    let release = |objects: &[Object]| {
+        let origin = || windlass_core::release::Origin {
+            source: "env".into(),
+            file: "web.yaml".into(),
+            document: 1,
+            line: 1,
+        };
+        let objects = objects
+            .iter()
+            .map(|object| windlass_core::release::ReleaseObject { object: object.clone(), origin: origin() });
+        Release::new("main@1".into(), Cluster::default(), objects.collect())
+    };
+    let with = release(&objects);
+    let told = |kind: &str, action| {
+        let object = objects.iter().find(|object| object.gvk().kind == kind).unwrap();
+        Moment::of(&with, &object.id(&Cluster::default()), Some(object), action).unwrap()
+    };
+    assert_eq!(told("ConfigMap", Action::Create), Moment::Before);
+    assert_eq!(told("ConfigMap", Action::Update), Moment::WithPromotion);
+    assert_eq!(told("ConfigMap", Action::Prune), Moment::AfterPromotion);
+    assert_eq!(told("Role", Action::Update), Moment::Both);
+    assert_eq!(told("Deployment", Action::Update), Moment::InSteps);
+    assert_eq!(told("RolloutPolicy", Action::Update), Moment::Before);
+    let without = release(&objects[1..]);
+    let id = objects[2].id(&Cluster::default());
+    assert_eq!(Moment::of(&without, &id, Some(&objects[2]), Action::Update), None);
 }

@@ -66,9 +66,11 @@ pub async fn status(
             memory.releases.prove();
         }
     }
+    let rolled = proved.assessed.outcome.begun.chosen.rolled;
+    let rollouts = rolled.map(|rolled| rolled.facts).unwrap_or_default();
     scope.ctx.views.put(
         scope.key.clone(),
-        AppView { application: shown(scope, memory), objects: proved.assessed.objects },
+        AppView { application: shown(scope, memory), objects: proved.assessed.objects, rollouts },
     );
     Ok(again.into_iter().flatten().min())
 }
@@ -98,8 +100,10 @@ pub async fn suspended(scope: &mut Scope<'_>, memory: &mut Memory) -> Result<Opt
 
 /// Shows the status to people, with the objects as they were seen last.
 pub fn show(scope: &Scope<'_>, memory: &Memory) {
-    let objects = scope.ctx.views.get(scope.key).map(|view| view.objects.clone()).unwrap_or_default();
-    scope.ctx.views.put(scope.key.clone(), AppView { application: shown(scope, memory), objects });
+    let known = scope.ctx.views.get(scope.key);
+    let (objects, rollouts) =
+        known.map(|view| (view.objects.clone(), view.rollouts.clone())).unwrap_or_default();
+    scope.ctx.views.put(scope.key.clone(), AppView { application: shown(scope, memory), objects, rollouts });
 }
 
 /// The resource with the status as it is now, which is there once however many hold it.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use windlass_core::api::AppKey;
+use windlass_core::rollout::TargetView;
 
 use crate::web::Shared;
 use crate::web::model::{
@@ -36,8 +37,9 @@ pub async fn application(
     let key = AppKey::new(&namespace, &name);
     match shared.views.get(&key) {
         Some(view) => {
-            let page = ApplicationPage::new(&key, &view, query.page, Timestamp::now());
-            Json(One::new(&page)).into_response()
+            let now = Timestamp::now();
+            let page = ApplicationPage::new(&key, &view, query.page, now);
+            Json(One::new(&page, view.rollouts(now))).into_response()
         }
         None => {
             let message = format!("there is no application {}", visible_line(&key.to_string()));
@@ -69,6 +71,8 @@ struct Item<'a> {
     revision: &'a str,
     message: &'a str,
     flags: &'a [&'static str],
+    /// `step 2/3 25 %`; empty where nothing is rolled out
+    rollout: &'a str,
     object_count: u32,
     /// RFC 3339
     released: Option<&'a str>,
@@ -80,6 +84,8 @@ struct Item<'a> {
 struct One<'a> {
     #[serde(flatten)]
     item: Item<'a>,
+    /// As `windlass rollout get -o json` has them
+    rollouts: Vec<TargetView>,
     conditions: Vec<Condition<'a>>,
     sources: Vec<Source<'a>>,
     history: Vec<Release<'a>>,
@@ -139,6 +145,7 @@ impl<'a> Item<'a> {
             revision: &row.revision.full,
             message: &row.message,
             flags: &row.flags,
+            rollout: &row.rollout_text,
             object_count: row.objects,
             released: row.released.as_ref().map(|released| released.datetime.as_str()),
         }
@@ -146,11 +153,12 @@ impl<'a> Item<'a> {
 }
 
 impl<'a> One<'a> {
-    fn new(page: &'a ApplicationPage) -> Self {
+    fn new(page: &'a ApplicationPage, rollouts: Vec<TargetView>) -> Self {
         let objects =
             |group: &'a ObjectGroup| group.rows.iter().map(|row| Object::new(row, group.health.value));
         Self {
             item: Item::new(&page.row),
+            rollouts,
             conditions: page.conditions.iter().map(Condition::new).collect(),
             sources: page.sources.iter().map(Source::new).collect(),
             history: page.history.iter().map(Release::new).collect(),

@@ -4,7 +4,9 @@ use windlass_core::api::{
 };
 use windlass_core::waiting::waiting_for;
 
-use super::{ApplicationRow, Badge, Pager, Revision, When, path_segment, visible, visible_line};
+use super::{
+    ApplicationRow, Badge, Pager, Revision, RolloutPanel, When, path_segment, visible, visible_line,
+};
 use crate::controller::view::{AppView, ObjectView};
 
 /// Most objects on a page.
@@ -19,6 +21,8 @@ pub struct ApplicationPage {
     pub waiting: String,
     /// The release that is being applied.
     pub next: Option<Revision>,
+    /// The workloads that are rolled out by a policy.
+    pub rollouts: Vec<RolloutPanel>,
     /// Its conditions.
     pub conditions: Vec<ConditionRow>,
     /// The objects of its release.
@@ -146,6 +150,7 @@ impl ApplicationPage {
                 None => row.message.clone(),
             },
             next: status.next.as_ref().map(|next| Revision::new(&next.revision)),
+            rollouts: view.rollouts(now).iter().map(|target| RolloutPanel::new(target, now)).collect(),
             conditions: conditions(status, now),
             objects: ObjectsPanel::new(&view.objects, &row.href, page),
             history: history(status, now),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use windlass_core::api::{AppKey, Application, ApplicationStatus, HealthStatus, SyncStatus};
 
-use super::{Badge, ListQuery, Pager, Revision, SortKey, When, path_segment, visible, visible_line};
+use super::{
+    Badge, ListQuery, Pager, Revision, SortKey, When, path_segment, rollout_badge, visible, visible_line,
+};
 use crate::controller::view::AppView;
 
 /// Most Applications on a page.
@@ -76,6 +78,10 @@ pub struct ApplicationRow {
     pub revision: Revision,
     /// What it is doing or waiting for.
     pub message: String,
+    /// How its rollouts stand; none where nothing is rolled out.
+    pub rollout: Option<Badge>,
+    /// The same in a few words: `step 2/3 25 %`.
+    pub rollout_text: String,
     /// What is out of the ordinary: `Suspended`, `Deleting`, `Applying`, `Manual`.
     pub flags: Vec<&'static str>,
     /// How many objects its release has.
@@ -188,6 +194,7 @@ impl ApplicationRow {
         let (sync, health) = Entry::states(view);
         let status = application.status.as_ref();
         let (namespace, name) = (path_segment(&key.namespace), path_segment(&key.name));
+        let rollout = status.and_then(|status| rollout_badge(&status.targets));
         Self {
             id: format!("app:{namespace}:{name}"),
             namespace: visible_line(&key.namespace),
@@ -197,6 +204,8 @@ impl ApplicationRow {
             health: Badge::health(health),
             revision: Revision::new(status.map_or("", |status| &status.sync.revision)),
             message: visible(message(application)),
+            rollout: rollout.as_ref().map(|(badge, _)| *badge),
+            rollout_text: rollout.map(|(_, text)| text).unwrap_or_default(),
             flags: flags(application),
             objects: status.map_or(0, |status| status.resources.total),
             released: status.and_then(|s| s.stable.as_ref()).map(|stable| When::new(stable.since.0, now)),

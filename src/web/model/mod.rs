@@ -5,6 +5,7 @@ mod application;
 mod applications;
 mod badge;
 mod query;
+mod rollout;
 mod text;
 mod when;
 
@@ -14,6 +15,7 @@ pub use application::{
 pub use applications::{ApplicationRow, ApplicationsPage, Column, Facet};
 pub use badge::{Badge, Tone};
 pub use query::{ListQuery, Pager, SortKey, path_segment};
+pub use rollout::{CHART, Chart, GateItem, RolloutPanel, StepItem, rollout_badge};
 pub use text::{Revision, visible, visible_line};
 pub use when::When;
 

@@ -57,7 +57,7 @@ pub fn view(key: &AppKey, sync: &str, health: &str, message: &str) -> AppView {
             "resources": {"total": 3},
         },
     });
-    AppView { application: application(resource), objects: Vec::new() }
+    AppView { application: application(resource), objects: Vec::new(), rollouts: Vec::new() }
 }
 
 pub fn application(resource: Value) -> Arc<windlass_core::api::Application> {

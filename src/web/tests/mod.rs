@@ -2,6 +2,7 @@ pub mod fixtures;
 mod live;
 mod operations;
 mod pages;
+mod rollouts;
 mod security;
 
 use std::sync::Arc;

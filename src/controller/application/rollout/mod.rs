@@ -28,6 +28,7 @@ use self::units::{Unit, active, compose, failed, last, unchanged, units};
 use super::Scope;
 use super::select::Chosen;
 use crate::controller::context::Memory;
+use crate::controller::view::RolloutFacts;
 use crate::failure::Failure;
 
 /// How long it is waited where the API server does not say what a template would be.
@@ -48,6 +49,8 @@ pub struct Rolled {
     pub failed: Option<(ObjectId, RolloutFailure)>,
     /// When to look again.
     pub wake: Option<Duration>,
+    /// What people want to know of each workload beside its state.
+    pub facts: Vec<RolloutFacts>,
 }
 
 impl Rolled {
@@ -138,12 +141,18 @@ pub async fn advance(
     let ready: Vec<_> = units.iter().zip(&looks).map(|(unit, look)| look.may_promote(unit)).collect();
     let mut wake: Option<Duration> = None;
     let mut moved = false;
+    let mut facts = Vec::new();
     for (index, (unit, look)) in units.iter_mut().zip(looks).enumerate() {
         let together = ready.iter().enumerate().all(|(other, ready)| other == index || *ready);
         let next = look.step(unit, together);
         wake = [wake, next.wake].into_iter().flatten().min();
         moved |= unit.state != next.state;
         (unit.state, unit.known) = (next.state, true);
+        facts.push(RolloutFacts {
+            namespace: unit.policy.target.namespace.clone(),
+            policy: Arc::new(unit.policy.spec.clone()),
+            pods: (!look.settled).then_some(look.seen.pods),
+        });
     }
     let after = if moved { compose(&release, stable.as_deref(), &units)? } else { before };
     let active = active(&units);
@@ -152,7 +161,7 @@ pub async fn advance(
     let last = if rests && stable.is_none() { made.clone() } else { Arc::new(last(&release, &units)?) };
     let failed = failed(&units);
     let targets = units.into_iter().map(|unit| unit.state).collect();
-    let rolled = Rolled { base: release, last, targets, active, failed, wake };
+    let rolled = Rolled { base: release, last, targets, active, failed, wake, facts };
     memory.resting = rests.then(|| Resting { rolled: rolled.clone(), release: made.clone() });
     chosen.rolled = Some(rolled);
     Ok(made)
