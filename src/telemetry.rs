@@ -40,6 +40,7 @@ pub fn log(format: LogFormat, level: &str) -> Result<(), Box<dyn std::error::Err
 pub struct Metrics {
     registry: Registry,
     applications: IntGaugeVec,
+    rollouts: IntGaugeVec,
     queue_depth: IntGauge,
     /// Reconciles by result: `ok`, `held` or `error`.
     pub reconciles: IntCounterVec,
@@ -63,6 +64,8 @@ pub struct Metrics {
     pub query_seconds: HistogramVec,
     /// Rollbacks by how they were begun: `auto` or `person`.
     pub rollbacks: IntCounterVec,
+    /// Rollouts of workloads that ended, by result: `promoted`, `failed` or `withdrawn`.
+    pub rollouts_ended: IntCounterVec,
     /// 1 while automatic rollbacks are paused because too many Applications fail at once.
     pub rollback_paused: IntGauge,
 }
@@ -89,6 +92,11 @@ impl Metrics {
             Opts::new("windlass_applications", "Applications by sync and health status"),
             &["sync", "health"],
         )?;
+        let rollouts = IntGaugeVec::new(
+            Opts::new("windlass_rollouts", "Workloads with a RolloutPolicy by the phase of their rollout"),
+            &["phase"],
+        )?;
+        registry.register(Box::new(rollouts.clone()))?;
         let queue_depth = IntGauge::new("windlass_queue_depth", "Applications waiting for a reconcile")?;
         registry.register(Box::new(applications.clone()))?;
         let rollback_paused = IntGauge::new(
@@ -99,6 +107,7 @@ impl Metrics {
         registry.register(Box::new(rollback_paused.clone()))?;
         Ok(Self {
             applications,
+            rollouts,
             queue_depth,
             reconciles: counter("windlass_reconcile_total", "Reconciles by result", &["result"])?,
             reconcile_seconds: seconds("windlass_reconcile_seconds", "Seconds of a reconcile", &["result"])?,
@@ -122,6 +131,11 @@ impl Metrics {
                 &["result"],
             )?,
             rollback_paused,
+            rollouts_ended: counter(
+                "windlass_rollout_ended_total",
+                "Rollouts of workloads that ended, by result",
+                &["result"],
+            )?,
             rollbacks: counter("windlass_rollback_total", "Releases that were undone", &["by"])?,
             status_writes: counter("windlass_status_write_total", "Status writes by result", &["result"])?,
             registry,
@@ -133,11 +147,15 @@ impl Metrics {
     pub fn render(&self, views: &Views, waiting: usize) -> String {
         self.queue_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.applications.reset();
+        self.rollouts.reset();
         for view in views.all().values() {
             let status = view.application.status.clone().unwrap_or_default();
             let sync = format!("{:?}", status.sync.status);
             let health = format!("{:?}", status.health.status);
             self.applications.with_label_values(&[&sync, &health]).inc();
+            for target in &status.targets {
+                self.rollouts.with_label_values(&[&format!("{:?}", target.phase)]).inc();
+            }
         }
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use serde_json::{Value, json};
 
 use crate::harness::manifests::config_map;
-use crate::harness::{Scene, until};
+use crate::harness::{Scene, block_on, until};
 use crate::tests;
 
 tests![people_steer_a_rollout_and_are_told_what_makes_no_sense, what_is_followed_ends_as_the_rollout_does];
@@ -100,6 +100,14 @@ fn people_steer_a_rollout_and_are_told_what_makes_no_sense() {
     rollout(&["approve", "shop"]).ok();
     scene.windlass(&["wait", "shop"]).ok();
     wait_for(&scene, "it is done", &json!({"standing": "Idle"}));
+    let metrics = block_on(async {
+        let address = format!("{}/metrics", scene.controller.operations());
+        reqwest::get(address).await.unwrap().text().await.unwrap()
+    });
+    for line in ["windlass_rollout_ended_total{result=\"promoted\"} 1", "windlass_rollouts{phase=\"Idle\"} 1"]
+    {
+        assert!(metrics.contains(line), "{line} is not in:\n{metrics}");
+    }
 }
 
 fn follow(scene: &Scene) -> Child {

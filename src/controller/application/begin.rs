@@ -84,6 +84,7 @@ pub async fn release(
     memory.current = Some(base);
     announce(scope, memory, &begun, &release, status).await?;
     if let Some(rolled) = &begun.chosen.rolled {
+        rollout::count_ended(scope, memory.targets.as_deref().unwrap_or_default(), &rolled.targets);
         memory.targets = Some(rolled.targets.clone());
     }
     Ok(begun)

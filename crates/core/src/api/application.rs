@@ -23,6 +23,7 @@ use super::{ApplicationStatus, HealthPolicy, OnFailure, SyncPolicy, Verify};
     derive = "PartialEq",
     printcolumn(name = "Sync", type_ = "string", json_path = ".status.sync.status"),
     printcolumn(name = "Health", type_ = "string", json_path = ".status.health.status"),
+    printcolumn(name = "Rollout", type_ = "string", json_path = ".status.targets[0].phase"),
     printcolumn(name = "Revision", type_ = "string", json_path = ".status.sync.revision"),
     printcolumn(
         name = "Message",

@@ -25,7 +25,7 @@ pub use overlay::{Overlay, PodOverlay, Side, overlay};
 pub use policies::{Policy, has_policies, is_policy, policies, policy_problems, route_id, service_id};
 pub use refusal::refusal;
 pub use seen::{PodCounts, Seen, Trouble};
-pub use view::{Known, Place, Standing, StepView, TargetView, exposure, short, standing, summary};
+pub use view::{Known, Place, Standing, StepView, TargetView, ended, exposure, short, standing, summary};
 
 #[cfg(test)]
 mod tests;

@@ -186,6 +186,17 @@ pub fn short(state: &TargetStatus) -> String {
     }
 }
 
+/// How a rollout ended between two states of a workload: `promoted`, `failed`, or `withdrawn` where it was no longer
+/// wanted; `None` where none ended.
+pub fn ended(before: &TargetStatus, after: &TargetStatus) -> Option<&'static str> {
+    let rollout = before.rollout.as_ref().filter(|_| after.rollout.is_none())?;
+    Some(match (rollout.candidate == before.stable, &rollout.failed) {
+        (false, _) => "promoted",
+        (true, Some(_)) => "failed",
+        (true, None) => "withdrawn",
+    })
+}
+
 /// How the rollouts of an Application stand in a few words: the one that needs a person most, and how many more
 /// there are.
 pub fn summary(targets: &[TargetStatus]) -> String {

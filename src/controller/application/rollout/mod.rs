@@ -78,6 +78,17 @@ pub fn essential(state: &TargetStatus) -> TargetStatus {
     state
 }
 
+/// Counts the rollouts that ended between two states of all workloads.
+pub fn count_ended(scope: &Scope<'_>, before: &[TargetStatus], after: &[TargetStatus]) {
+    let id = |state: &TargetStatus| (state.kind, state.namespace.clone(), state.name.clone());
+    for new in after {
+        let old = before.iter().find(|old| id(old) == id(new));
+        if let Some(result) = old.and_then(|old| rollout::ended(old, new)) {
+            scope.ctx.metrics.rollouts_ended.with_label_values(&[result]).inc();
+        }
+    }
+}
+
 /// A release whose rollouts have all ended, as the cluster should have it: put together once.
 pub struct Resting {
     /// What it was made of, and the states of its workloads.

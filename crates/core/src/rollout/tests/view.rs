@@ -80,3 +80,32 @@ fn without_a_verdict_a_person_has_to_decide() {
     assert_eq!(summary(&[other, model.state.clone()]), "step 1/2 5 %, no verdict");
     assert_eq!(summary(&[model.state.clone(), model.state]), "step 1/2 5 %, no verdict (+1)");
 }
+
+#[test]
+fn how_a_rollout_ended_is_counted_once() {
+    let ends = |mut model: Model| {
+        let mut found = Vec::new();
+        for _ in 0..300 {
+            let before = model.state.clone();
+            let wake = model.look(None).unwrap_or(std::time::Duration::from_secs(1));
+            found.extend(ended(&before, &model.state));
+            if model.state.rollout.as_ref().is_some_and(|rollout| rollout.failed.is_some()) {
+                model.commit("v1");
+            }
+            model.now = model.now.checked_add(wake.max(std::time::Duration::from_millis(100))).unwrap();
+        }
+        found
+    };
+    let model = |verdict| {
+        let mut model = Model::new(canary());
+        model.verdict = verdict;
+        model.commit("v2");
+        model
+    };
+    assert_eq!(ends(model(Verdict::Pass)), ["promoted"]);
+    assert_eq!(ends(model(Verdict::Fail("errors".into()))), ["failed"]);
+    let mut back = model(Verdict::Pass);
+    back.until("held", |model| model.phase() == RolloutPhase::Hold);
+    back.commit("v1");
+    assert_eq!(ends(back), ["withdrawn"]);
+}
