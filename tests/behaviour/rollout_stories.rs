@@ -207,20 +207,20 @@ spec:
 }
 
 fn what_people_do_to_a_held_workload_is_undone() {
-    let (scene, gateway) = scene(json!([{"weight": 50, "approval": true}]), json!({}));
+    let (mut scene, gateway) = scene(json!([{"weight": 50, "approval": true}]), json!({}));
     let second = commit(&scene, &[("shop/web.yaml", &web("2", ""))]);
     scene.refresh("shop");
     wait_for_approval(&scene);
-    let held = |what: &str| {
+    let held = |scene: &Scene, what: &str| {
         until(what, || {
-            let found = pods(&scene, "web");
+            let found = pods(scene, "web");
             let counts: Vec<_> = found.iter().map(|(tag, pods)| (tag.as_str(), pods.len())).collect();
             let live = scene.get("deployment", "web").unwrap();
             let spec = live["spec"].to_string();
             let as_held = live["spec"]["minReadySeconds"] == 2_147_483_646
                 && live["spec"]["paused"].is_null()
                 && live["spec"]["replicas"] == 4;
-            let told = told(&scene);
+            let told = told(scene);
             if counts == [("1", 4), ("2", 2)] && as_held && told.contains("waits for approval") {
                 Ok(())
             } else {
@@ -229,16 +229,40 @@ fn what_people_do_to_a_held_workload_is_undone() {
         });
         pause(1.0);
     };
-    held("at rest in the step");
+    held(&scene, "at rest in the step");
     for action in [
-        &["rollout", "pause", "deployment/web"][..],
+        &["rollout", "undo", "deployment/web"][..],
+        &["rollout", "pause", "deployment/web"],
         &["scale", "deployment/web", "--replicas=7"],
         &["set", "image", "deployment/web", "web=registry.example/web:9"],
     ] {
         scene.kubectl(action);
         pause(0.5);
-        held(&format!("after {action:?}"));
+        held(&scene, &format!("after {action:?}"));
     }
+    let anew = |scene: &Scene| {
+        until("it starts anew", || {
+            let shares = gateway.shares();
+            if shares.ends_with(&[0, 50]) { Ok(()) } else { Err(format!("{shares:?} {}", told(scene))) }
+        });
+    };
+    gateway.forget();
+    scene.controller.kill();
+    scene.kubectl(&["set", "image", "deployment/web", "web=registry.example/web:1"]);
+    let stable = replica_set(&scene, "1");
+    until("the stable pods count as held", || {
+        let set = scene.get("replicaset", &stable).unwrap();
+        if set["spec"]["minReadySeconds"] == 2_147_483_646 { Ok(()) } else { Err(set["spec"].to_string()) }
+    });
+    scene.controller.start();
+    anew(&scene);
+    held(&scene, "after the way back that nobody saw");
+    let set = scene.get("replicaset", &stable).unwrap();
+    assert!(set["spec"]["minReadySeconds"].is_null(), "{set}");
+    gateway.forget();
+    scene.kubectl(&["delete", "replicaset", &stable]);
+    anew(&scene);
+    held(&scene, "after the stable pods were deleted");
     let weights = json!([{"op": "replace", "path": "/spec/rules/0/backendRefs",
         "value": [{"name": "web-candidate", "port": 80}]}]);
     scene.kubectl(&["patch", "httproute", "web", "--type=json", "--patch", &weights.to_string()]);
@@ -246,7 +270,7 @@ fn what_people_do_to_a_held_workload_is_undone() {
         let share = gateway.divisions().last().map(crate::harness::gateway::Division::candidate);
         if share == Some(50) { Ok(()) } else { Err(format!("{share:?}")) }
     });
-    held("after another division");
+    held(&scene, "after another division");
 
     scene.kubectl(&["rollout", "restart", "deployment/web"]);
     until("the step is judged anew with the pods that were made anew", || {
@@ -260,6 +284,12 @@ fn what_people_do_to_a_held_workload_is_undone() {
     scene.ready_at("the second release", "shop", &second);
     let serving = names(&scene, "2");
     assert!(judged.iter().all(|pod| serving.contains(pod)), "{judged:?} {serving:?}");
+}
+
+/// The ReplicaSet of a version.
+fn replica_set(scene: &Scene, tag: &str) -> String {
+    let pod = names(scene, tag).remove(0);
+    pod.rsplit_once('-').unwrap().0.to_owned()
 }
 
 fn an_application_that_goes_leads_its_traffic_back_first() {

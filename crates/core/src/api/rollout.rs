@@ -89,6 +89,10 @@ pub struct RolloutState {
     #[serde(default)]
     pub exposed: u32,
 
+    /// The stable pods are not what they were, so they are restored, and it starts anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rewinds: bool,
+
     /// Percent of the traffic, or of the pods without a router, that the candidate has.
     #[serde(default)]
     pub weight: u32,

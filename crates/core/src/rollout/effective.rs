@@ -13,7 +13,7 @@ use crate::release::{Left, Release, ReleaseObject};
 
 /// Seconds for which a held pod is not yet available: for ever. The API server wants it smaller than
 /// [`HELD_DEADLINE`].
-const HELD_READY: i64 = 2_147_483_646;
+pub const HELD_READY: i64 = 2_147_483_646;
 /// Seconds without progress after which a held Deployment would count as stuck: never.
 const HELD_DEADLINE: i64 = 2_147_483_647;
 
@@ -37,6 +37,8 @@ pub struct Target<'a> {
     pub state: &'a TargetStatus,
     /// The workload as the release wants it.
     pub wanted: &'a Versioned,
+    /// The workload as the stable release has it, where that is what its state calls stable.
+    pub former: Option<&'a Versioned>,
 }
 
 /// What the cluster should have while workloads are rolled out.
@@ -149,6 +151,15 @@ fn workload(
         PodOverlay::AsIs => {
             left.insert(id.clone(), Left::Everything);
         }
+        PodOverlay::Former => match target.former {
+            Some(former) => {
+                wanted = former.object.clone();
+                own.push(id.clone());
+            }
+            None => {
+                left.insert(id.clone(), Left::Everything);
+            }
+        },
         PodOverlay::Held { pods } => {
             let replicas = target.state.rollout.as_ref().map_or(0, |rollout| rollout.replicas);
             let kind = target.policy.spec.target.kind;

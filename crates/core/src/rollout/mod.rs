@@ -18,7 +18,7 @@ mod view;
 pub use class::{Class, ROLLOUT_ORDER_ANNOTATION, class};
 pub use config::{Versioned, unversioned, versioned};
 pub use course::{Course, Exposure, Step};
-pub use effective::{Effective, Target, TrafficError, effective, is_active, is_held};
+pub use effective::{Effective, HELD_READY, Target, TrafficError, effective, is_active, is_held};
 pub use gate_view::{GateView, Gauge, LookView};
 pub use machine::{ABORTED, Ask, Next, SETTLE, Situation, What, step};
 pub use overlay::{Overlay, PodOverlay, Side, overlay};

@@ -24,6 +24,8 @@ pub enum PodOverlay {
     Plain,
     /// It is left as it is.
     AsIs,
+    /// It is as the stable release says.
+    Former,
     /// It has the new template and is held at this many pods of it.
     Held {
         /// Pods of the candidate.
@@ -62,6 +64,7 @@ pub fn overlay(state: &TargetStatus, course: &Course, desired: &str) -> Overlay 
             }
         }
         RolloutPhase::Restore | RolloutPhase::Clean => plain(forward),
+        RolloutPhase::Abort if state.stable != desired && rollout.rewinds => PodOverlay::Former,
         RolloutPhase::Abort => plain(state.stable == desired),
     };
     let Some(traffic) = &rollout.traffic else {

@@ -16,6 +16,9 @@ pub struct Seen {
     pub replicas: u32,
     /// The live object is held as a rollout holds it.
     pub held: bool,
+    /// The stable pods are not what they were: some are gone for good, or their ReplicaSet is held as if it were the
+    /// candidate's, so that its controller may take more of them away. What they were is known.
+    pub disturbed: bool,
     /// Revision of the live pod template: its `pod-template-hash` or controller revision; empty where there is
     /// none yet.
     pub current_hash: String,
@@ -62,6 +65,7 @@ impl Default for Seen {
             observed: false,
             replicas: 0,
             held: false,
+            disturbed: false,
             current_hash: String::new(),
             pods: BTreeMap::new(),
             candidate_endpoints: None,

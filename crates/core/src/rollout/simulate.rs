@@ -226,6 +226,7 @@ impl<'a> World<'a> {
             observed: true,
             replicas: self.assumed.replicas,
             held: self.held,
+            disturbed: false,
             current_hash: hash(self.live),
             pods,
             candidate_endpoints: services.then_some(ready),
@@ -243,7 +244,8 @@ impl<'a> World<'a> {
     fn apply(&mut self) {
         let overlay = self.overlay();
         match overlay.pods {
-            PodOverlay::AsIs => {}
+            // Nobody disturbs anything here.
+            PodOverlay::AsIs | PodOverlay::Former => {}
             PodOverlay::Plain => {
                 let grown = self.desired == NEW && self.candidate < self.assumed.replicas;
                 (self.live, self.held) = (self.desired, false);

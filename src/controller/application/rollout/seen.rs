@@ -1,6 +1,6 @@
 //! What is seen of a workload whose rollout is under way: a few reads, and only then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
@@ -12,7 +12,7 @@ use windlass_core::api::{RolloutPhase, TargetKind};
 use windlass_core::health::cause::selector;
 use windlass_core::object::{Gvk, Object, ObjectId};
 use windlass_core::rollout::route::{RouteState, ServiceNames, observed};
-use windlass_core::rollout::{PodCounts, Seen, Trouble, is_held, route_id};
+use windlass_core::rollout::{HELD_READY, PodCounts, Seen, Trouble, is_held, route_id};
 
 use super::units::Unit;
 use super::{Scope, stuck};
@@ -35,8 +35,9 @@ pub async fn of(scope: &Scope<'_>, unit: &Unit, applied: bool) -> Seen {
     seen.observed = number("/status/observedGeneration") >= number("/metadata/generation");
     seen.replicas = number("/spec/replicas").and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     seen.held = is_held(policy.spec.target.kind, &live, wanted.object.object.body());
+    let mut poisoned = BTreeSet::new();
     let found = match policy.spec.target.kind {
-        TargetKind::Deployment => replica_sets(scope, target, &live).await,
+        TargetKind::Deployment => replica_sets(scope, target, &live, &mut poisoned).await,
         TargetKind::StatefulSet => match stuck::pods(scope, target, &live).await {
             Some(pods) => {
                 if applied && seen.observed && state.rollout.is_some() {
@@ -50,6 +51,15 @@ pub async fn of(scope: &Scope<'_>, unit: &Unit, applied: bool) -> Seen {
     let Some((current, pods)) = found else { return Seen { observed: false, ..seen } };
     (seen.current_hash, seen.pods) = (current, pods);
     let Some(rollout) = &state.rollout else { return seen };
+    if unit.former.is_some() && policy.spec.target.kind == TargetKind::Deployment {
+        let short = seen.of(&rollout.stable_hash).total < seen.replicas;
+        if short || poisoned.contains(&rollout.stable_hash) {
+            // Whoever is about to scale it changes one after the other.
+            let again = self::live(scope, target).await;
+            let generation = |live: &Value| live.pointer("/metadata/generation").cloned();
+            seen.disturbed = again.is_some_and(|again| generation(&again) == generation(&live));
+        }
+    }
     if let Some(traffic) = &rollout.traffic {
         let names = ServiceNames::of(&traffic.service);
         seen.stable_endpoints = endpoints(scope, target, &names.stable).await;
@@ -95,11 +105,13 @@ pub async fn live(scope: &Scope<'_>, id: &ObjectId) -> Option<Value> {
     serde_json::to_value(object).ok()
 }
 
-/// The pods of a Deployment by `pod-template-hash`, and the hash of its live template.
+/// The pods of a Deployment by `pod-template-hash`, and the hash of its live template. Of which ReplicaSets the
+/// pods never count as available goes into `held`: one has that of the template that it was made for last.
 async fn replica_sets(
     scope: &Scope<'_>,
     id: &ObjectId,
     live: &Value,
+    held: &mut BTreeSet<String>,
 ) -> Option<(String, BTreeMap<String, PodCounts>)> {
     let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let revision =
@@ -115,6 +127,14 @@ async fn replica_sets(
         let count = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
         let wanted = count(set.spec.as_ref().and_then(|spec| spec.replicas));
         let total = count(Some(status.replicas)).max(wanted);
+        if set
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.min_ready_seconds)
+            .is_some_and(|n| i64::from(n) == HELD_READY)
+        {
+            held.insert(hash.clone());
+        }
         if set.annotations().get(REVISION).map(String::as_str) == revision {
             current.clone_from(&hash);
         }

@@ -17,6 +17,8 @@ pub struct Unit {
     pub policy: Policy,
     /// What the release wants of it.
     pub wanted: Versioned,
+    /// What the stable release has of it, where that is what its state calls stable.
+    pub former: Option<Versioned>,
     /// How far it is.
     pub state: TargetStatus,
     /// That is known, and not only assumed because nothing is.
@@ -26,7 +28,8 @@ pub struct Unit {
 impl Unit {
     /// The workload for those who compose a release.
     pub fn target(&self) -> Target<'_> {
-        Target { policy: &self.policy, state: &self.state, wanted: &self.wanted }
+        let former = self.former.as_ref();
+        Target { policy: &self.policy, state: &self.state, wanted: &self.wanted, former }
     }
 
     /// Whether there is nothing to do.
@@ -58,20 +61,25 @@ impl Unit {
 
 /// The workloads that have a policy, and those that had one when their rollout began.
 pub fn units(release: &Release, stable: Option<&Release>, states: &[TargetStatus]) -> Vec<Unit> {
-    let mut policies: BTreeMap<_, _> =
+    let mut own: BTreeMap<_, _> =
         policies(release).into_iter().map(|(target, policy)| (target, (policy, true))).collect();
     for state in states.iter().filter(|state| state.rollout.is_some()) {
         let policy = Policy::gone(release.cluster(), state);
-        policies.entry(policy.target.clone()).or_insert((policy, false));
+        own.entry(policy.target.clone()).or_insert((policy, false));
     }
-    let unit = |(target, (policy, own)): (ObjectId, (Policy, bool))| {
-        let wanted = if own { versioned(release, &target) } else { unversioned(release, &target) }?;
+    let unit = |(target, (policy, has)): (ObjectId, (Policy, bool))| {
+        let wanted = if has { versioned(release, &target) } else { unversioned(release, &target) }?;
         let state = states.iter().find(|state| policy.is_about(state)).cloned();
         let known = state.is_some();
         let state = state.unwrap_or_else(|| policy.unknown(stable));
-        Some(Unit { policy, wanted, state, known })
+        let former = stable.filter(|_| state.rollout.is_some()).and_then(|stable| {
+            let has = policies(stable).contains_key(&target);
+            if has { versioned(stable, &target) } else { unversioned(stable, &target) }
+        });
+        let former = former.filter(|former| former.template == state.stable);
+        Some(Unit { policy, wanted, former, state, known })
     };
-    policies.into_iter().filter_map(unit).collect()
+    own.into_iter().filter_map(unit).collect()
 }
 
 /// What the cluster should have now.
@@ -86,6 +94,7 @@ pub fn last(release: &Release, units: &[Unit]) -> Result<Release, Failure> {
     let done = |unit: &Unit| Unit {
         policy: unit.policy.clone(),
         wanted: unit.wanted.clone(),
+        former: None,
         state: TargetStatus {
             phase: RolloutPhase::Idle,
             stable: unit.wanted.template.clone(),

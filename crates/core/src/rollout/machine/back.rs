@@ -10,7 +10,7 @@ impl Run<'_, '_> {
             return;
         }
         let look = self.look;
-        if look.desired == self.next.state.stable {
+        if look.desired == self.next.state.stable || self.rollout.rewinds {
             return self.enter(RolloutPhase::Abort);
         }
         if look.desired == self.rollout.candidate
@@ -45,11 +45,34 @@ impl Run<'_, '_> {
         self.go_to_step(first);
     }
 
+    /// Whether there is a candidate, and the stable pods beside it are not what they were.
+    pub(super) fn is_disturbed(&self) -> bool {
+        let seen = self.look.seen;
+        !self.rollout.candidate_hash.is_empty() && seen.disturbed && seen.applied && seen.observed
+    }
+
+    /// The stable pods are restored, and it starts anew. Where none of them is left, the traffic stays where it is
+    /// until one is back.
+    pub(super) fn rewind(&mut self) {
+        self.rollout.rewinds = true;
+        let exposed = self.rollout.exposed;
+        self.enter(RolloutPhase::Retreat);
+        if self.look.seen.of(&self.rollout.stable_hash).ready == 0 {
+            self.enter(RolloutPhase::Abort);
+            self.rollout.exposed = exposed;
+        }
+    }
+
     /// The pods of the candidate go.
     pub(super) fn abort(&mut self) {
         let (look, seen) = (self.look, self.look.seen);
-        if look.desired != self.next.state.stable {
+        if look.desired == self.next.state.stable {
+            self.rollout.rewinds = false;
+        } else if !self.rollout.rewinds {
             return self.enter(RolloutPhase::Retreat);
+        }
+        if seen.stable_endpoints.unwrap_or_default() > 0 {
+            self.rollout.exposed = 0;
         }
         let hash = self.rollout.stable_hash.as_str();
         let settled = seen.applied && seen.observed;
@@ -58,9 +81,13 @@ impl Run<'_, '_> {
             self.rollout.candidate.clone_from(&self.next.state.stable);
             return self.close();
         }
-        let gone = seen.applied && seen.observed && seen.others(hash) == 0;
+        let gone = settled && seen.others(hash) == 0;
         if !gone || seen.of(hash).ready < seen.replicas {
             return self.wait_for("waits until the pods of the candidate are gone");
+        }
+        if self.rollout.rewinds {
+            self.rollout.rewinds = false;
+            return self.enter(RolloutPhase::Retreat);
         }
         self.rollout.candidate.clone_from(&self.next.state.stable);
         self.rollout.candidate_hash.clone_from(&self.rollout.stable_hash);

@@ -73,6 +73,7 @@ fn begun(look: &Situation<'_>, stable_hash: String, candidate_hash: String) -> R
         steps: u32::try_from(look.course.listed()).unwrap_or(u32::MAX),
         step_weight: first.map_or(0, |step| u32::from(step.exposure.weight())),
         exposed: 0,
+        rewinds: false,
         weight: 0,
         since: now.clone(),
         phase_since: now,

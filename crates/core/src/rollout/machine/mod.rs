@@ -125,6 +125,7 @@ impl Run<'_, '_> {
         match phase {
             RolloutPhase::Restore | RolloutPhase::Clean => {}
             RolloutPhase::Retreat | RolloutPhase::Abort => {}
+            _ if (wanted || queued) && self.is_disturbed() => self.rewind(),
             _ if wanted || queued => {}
             // What it is about is no longer wanted.
             _ => self.enter(RolloutPhase::Retreat),
@@ -141,6 +142,9 @@ impl Run<'_, '_> {
                 RolloutPhase::Retreat => self.retreat(),
                 RolloutPhase::Abort => self.abort(),
             }
+        }
+        if !(look.seen.applied && look.seen.observed) {
+            self.wake(LOOK_AGAIN);
         }
         self.rollout.weight = u32::from(exposed_weight(look.course, &self.rollout));
         self.rollout.steps = u32::try_from(look.course.listed()).unwrap_or(u32::MAX);

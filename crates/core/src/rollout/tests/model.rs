@@ -24,6 +24,8 @@ pub struct Model {
     pub route: RouteState,
     pub crash: Option<String>,
     pub together: bool,
+    /// Somebody else changes what is there.
+    pub disturbed: bool,
     pub now: Timestamp,
     pub replicas: u32,
     /// PodCounts by template.
@@ -79,6 +81,7 @@ impl Model {
             route: RouteState::Accepted,
             crash: None,
             together: true,
+            disturbed: false,
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             replicas: 10,
             pods: [("v1".to_owned(), 10)].into(),
@@ -114,6 +117,8 @@ impl Model {
             observed: true,
             replicas: self.replicas,
             held: matches!(self.live.1, PodOverlay::Held { .. }),
+            disturbed: rollout.is_some_and(|rollout| !rollout.candidate_hash.is_empty())
+                && pods(&self.state.stable) < self.replicas,
             current_hash: self.hash(&self.live.0),
             pods: self
                 .pods
@@ -162,10 +167,25 @@ impl Model {
         next.wake
     }
 
+    /// As [`Self::look`], where the stable pods are gone.
+    pub fn look_at_disturbed(&mut self) {
+        self.disturbed = true;
+        self.look(None);
+        self.disturbed = false;
+    }
+
     fn apply(&mut self) {
         let overlay = self.overlay();
         match overlay.pods {
             PodOverlay::AsIs => {}
+            PodOverlay::Former => {
+                self.live = (self.state.stable.clone(), PodOverlay::Plain);
+                // One after the other.
+                if self.pods.contains_key(&self.state.stable) {
+                    self.pods.retain(|template, _| *template == self.state.stable);
+                }
+                self.pods.insert(self.state.stable.clone(), self.replicas);
+            }
             PodOverlay::Plain => {
                 self.live = (self.desired.clone(), overlay.pods);
                 self.pods = [(self.desired.clone(), self.replicas)].into();
@@ -199,7 +219,7 @@ impl Model {
         }
         let stable_needed = !matches!(self.state.phase, RolloutPhase::Restore | RolloutPhase::Clean);
         assert!(
-            !stable_needed || pods(&self.state.stable) >= self.replicas,
+            !stable_needed || self.disturbed || pods(&self.state.stable) >= self.replicas,
             "stable is not whole: {:?}",
             self.state
         );

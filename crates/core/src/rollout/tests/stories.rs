@@ -130,6 +130,20 @@ fn a_route_that_is_never_accepted_aborts() {
 }
 
 #[test]
+fn stable_pods_that_somebody_takes_away_are_restored_before_it_goes_on() {
+    let mut model = Model::new(canary());
+    model.commit("v2");
+    model.until("at half", |model| {
+        model.phase() == RolloutPhase::Hold && model.state.rollout.as_ref().unwrap().weight == 50
+    });
+    model.pods.remove("v1");
+    model.look_at_disturbed();
+    assert_eq!((model.phase(), model.state.rollout.as_ref().unwrap().weight), (RolloutPhase::Abort, 50));
+    model.until("promoted", idle);
+    insta::assert_debug_snapshot!(model.history);
+}
+
+#[test]
 fn without_a_verdict_it_holds_and_never_fails() {
     let mut model = Model::new(canary());
     model.verdict = Verdict::NoData("Prometheus does not answer".into());
