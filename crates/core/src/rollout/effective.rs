@@ -109,9 +109,12 @@ fn is_promoted(target: &Target<'_>) -> bool {
 fn contract(objects: &mut BTreeMap<ObjectId, ReleaseObject>, stable: &Release, targets: &[Target<'_>]) {
     let promoted = targets.iter().all(is_promoted);
     let workloads: BTreeSet<_> = targets.iter().map(|target| &target.policy.target).collect();
+    let of_stable = policies(stable);
     for (id, old) in stable.iter() {
         let Some(new) = objects.get_mut(id) else {
-            objects.insert(id.clone(), old.clone());
+            // A workload stays as it is in the cluster, with configuration of its own.
+            let versioned = of_stable.contains_key(id).then(|| versioned(stable, id)).flatten();
+            objects.insert(id.clone(), versioned.map_or_else(|| old.clone(), |versioned| versioned.object));
             continue;
         };
         if workloads.contains(id) || new.object == old.object {
@@ -124,8 +127,8 @@ fn contract(objects: &mut BTreeMap<ObjectId, ReleaseObject>, stable: &Release, t
         }
     }
     // The configuration of the stable pods, for those of them that start anew.
-    for (id, _) in policies(stable) {
-        for copy in versioned(stable, &id).into_iter().flat_map(|versioned| versioned.copies) {
+    for id in of_stable.keys() {
+        for copy in versioned(stable, id).into_iter().flat_map(|versioned| versioned.copies) {
             objects.entry(copy.object.id(stable.cluster())).or_insert(copy);
         }
     }

@@ -13,6 +13,7 @@ mod refusal;
 pub mod route;
 mod seen;
 pub mod simulate;
+mod units;
 mod view;
 
 pub use class::{Class, ROLLOUT_ORDER_ANNOTATION, class};
@@ -25,6 +26,7 @@ pub use overlay::{Overlay, PodOverlay, Side, overlay};
 pub use policies::{Policy, has_policies, is_policy, policies, policy_problems, route_id, service_id};
 pub use refusal::refusal;
 pub use seen::{PodCounts, Seen, Trouble};
+pub use units::{Unit, at_rest, compose, essential, failure, parts, units};
 pub use view::{Known, Place, Standing, StepView, TargetView, ended, exposure, short, standing, summary};
 
 #[cfg(test)]

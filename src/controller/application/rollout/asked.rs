@@ -2,11 +2,10 @@
 
 use windlass_core::api::{Action, Request};
 use windlass_core::object::ObjectId;
-use windlass_core::rollout::{What, refusal};
+use windlass_core::rollout::{Unit, What, refusal};
 
 use super::super::Scope;
 use super::super::history::claimed;
-use super::units::Unit;
 use crate::controller::context::Memory;
 
 /// What a person asks of the rollout of a workload, and who.

@@ -7,10 +7,9 @@ use serde_json::json;
 use windlass_core::api::{GateState, RolloutPhase, RolloutState, TargetKind, TargetStatus};
 use windlass_core::gate::ratio::pods_regex;
 use windlass_core::gate::{Hold, Names, Verdict, judge};
-use windlass_core::rollout::Policy;
 use windlass_core::rollout::route::ServiceNames;
+use windlass_core::rollout::{Policy, Unit};
 
-use super::units::Unit;
 use super::{Scope, seen, stuck};
 use crate::controller::application::gates::{Parties, Workload, looks, since};
 

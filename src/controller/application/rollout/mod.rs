@@ -15,16 +15,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use windlass_core::api::{RolloutFailure, RolloutPhase, TargetStatus};
+use windlass_core::api::{RolloutFailure, TargetStatus};
 use windlass_core::gate::Verdict;
 use windlass_core::object::ObjectId;
 use windlass_core::plan::in_sync;
 use windlass_core::release::{Effective, Release};
-use windlass_core::rollout::{self, Ask, Seen, Situation, What, has_policies, step};
+use windlass_core::rollout::{
+    self, Ask, Seen, Situation, Unit, What, failure, has_policies, parts, step, units,
+};
 
 pub use asked::is_about_rollouts;
+pub use windlass_core::rollout::essential;
 
-use self::units::{Unit, active, compose, failed, last, unchanged, units};
+use self::units::{active, compose, last, unchanged};
 use super::Scope;
 use super::select::Chosen;
 use crate::controller::context::Memory;
@@ -65,17 +68,6 @@ impl Rolled {
         let plain = |targets: &[TargetStatus]| targets.iter().map(essential).collect::<Vec<_>>();
         plain(&self.targets) == plain(before)
     }
-}
-
-/// The state without what is only told.
-pub fn essential(state: &TargetStatus) -> TargetStatus {
-    let mut state = state.clone();
-    if let Some(rollout) = &mut state.rollout {
-        rollout.message.clear();
-        rollout.gates.clear();
-        (rollout.seen_since, rollout.waiting_since, rollout.waited) = (None, None, 0);
-    }
-    state
 }
 
 /// Counts the rollouts that ended between two states of all workloads.
@@ -144,8 +136,7 @@ pub async fn advance(
     asked::refuse(scope, memory, &units);
     let before = compose(&release, stable.as_deref(), &units)?;
     let looks = units.iter().map(|unit| {
-        let parts = before.parts.get(&unit.policy.target).map_or(&[][..], Vec::as_slice);
-        let applied = parts.iter().all(|id| is_applied(scope, &before.release, id));
+        let applied = parts(&before.parts, unit).iter().all(|id| is_applied(scope, &before.release, id));
         look(scope, chosen, unit, applied, release.revision())
     });
     let looks = futures::future::join_all(looks).await;
@@ -170,7 +161,7 @@ pub async fn advance(
     let rests = wake.is_none() && units.iter().all(Unit::is_settled);
     let made = Arc::new(after.release);
     let last = if rests && stable.is_none() { made.clone() } else { Arc::new(last(&release, &units)?) };
-    let failed = failed(&units);
+    let failed = failure(&units);
     let targets = units.into_iter().map(|unit| unit.state).collect();
     let rolled = Rolled { base: release, last, targets, active, failed, wake, facts };
     memory.resting = rests.then(|| Resting { rolled: rolled.clone(), release: made.clone() });
@@ -234,15 +225,7 @@ impl Look {
 
     /// Whether a workload stands in nobody's way any more: it would be promoted now, is, or has nothing to do.
     fn may_promote(&self, unit: &Unit) -> bool {
-        let promoted = |state: &TargetStatus| {
-            matches!(state.phase, RolloutPhase::Promote | RolloutPhase::Restore | RolloutPhase::Clean)
-        };
-        match &unit.state.rollout {
-            None => unit.state.stable == unit.wanted.template,
-            Some(rollout) => {
-                rollout.failed.is_none() && (promoted(&unit.state) || promoted(&self.step(unit, true).state))
-            }
-        }
+        unit.may_promote(&self.step(unit, true).state)
     }
 }
 

@@ -12,9 +12,8 @@ use windlass_core::api::{RolloutPhase, TargetKind};
 use windlass_core::health::cause::selector;
 use windlass_core::object::{Gvk, Object, ObjectId};
 use windlass_core::rollout::route::{RouteState, ServiceNames, observed};
-use windlass_core::rollout::{HELD_READY, PodCounts, Seen, Trouble, is_held, route_id};
+use windlass_core::rollout::{HELD_READY, PodCounts, Seen, Trouble, Unit, is_held, route_id};
 
-use super::units::Unit;
 use super::{Scope, stuck};
 use crate::cluster::error::words;
 use crate::cluster::evidence;
