@@ -85,6 +85,10 @@ pub struct RolloutState {
     #[serde(default)]
     pub step_weight: u32,
 
+    /// The Services of the stable pods and of the candidate's lead somewhere, so that the route may name them.
+    #[serde(default)]
+    pub led: bool,
+
     /// The traffic of how many steps is in place: none, or up to which one.
     #[serde(default)]
     pub exposed: u32,

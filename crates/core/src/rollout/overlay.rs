@@ -67,7 +67,9 @@ pub fn overlay(state: &TargetStatus, course: &Course, desired: &str) -> Overlay 
         RolloutPhase::Abort if state.stable != desired && rollout.rewinds => PodOverlay::Former,
         RolloutPhase::Abort => plain(state.stable == desired),
     };
-    let Some(traffic) = &rollout.traffic else {
+    // Before that nothing leads to pods by name, so there is nothing to lead back either.
+    let led = rollout.led || state.phase == RolloutPhase::Prepare;
+    let Some(traffic) = rollout.traffic.as_ref().filter(|_| led) else {
         return Overlay { pods, services: false, pin: None, split: None, preview: None };
     };
     let router = traffic.router().is_some();
@@ -84,6 +86,8 @@ pub fn overlay(state: &TargetStatus, course: &Course, desired: &str) -> Overlay 
     let split = match state.phase {
         RolloutPhase::Clean => None,
         _ if !router => None,
+        // A Service that was just made leads nowhere yet.
+        _ if !rollout.led => None,
         _ if finishing => Some(Split::Weight(100)),
         _ => Some(split(exposure)),
     };

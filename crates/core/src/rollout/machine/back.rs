@@ -43,6 +43,9 @@ impl Run<'_, '_> {
         (self.rollout.promoted, self.rollout.paused) = (None, None);
         self.rollout.gates.clear();
         self.go_to_step(first);
+        if self.rollout.traffic.is_some() && !self.rollout.led {
+            self.enter(RolloutPhase::Prepare);
+        }
     }
 
     /// Whether there is a candidate, and the stable pods beside it are not what they were.

@@ -9,23 +9,40 @@ use crate::health::cause::FailureClass;
 use crate::rollout::course::Exposure;
 
 impl Run<'_, '_> {
+    /// Pods of an earlier template may still serve: only once they are gone the stable ones can be told by name.
+    pub(super) fn await_whole(&mut self) {
+        let (look, seen) = (self.look, self.look.seen);
+        let hash = self.rollout.stable_hash.as_str();
+        let whole = seen.exists && seen.observed && seen.others(hash) == 0;
+        if whole || self.in_phase() >= look.patience {
+            return self.enter(RolloutPhase::Prepare);
+        }
+        self.wait_for("waits until the pods of an earlier template are gone");
+    }
+
     /// All traffic is to go to the stable pods by name, before there are any others.
     pub(super) fn prepare(&mut self) {
-        if self.rollout.traffic.is_some() {
-            if !self.wait_routed() {
-                return;
-            }
-            if self.look.seen.stable_endpoints.unwrap_or_default() == 0 {
-                return self.wait_for("waits for endpoints of the stable pods");
-            }
+        if self.rollout.traffic.is_none() {
+            return self.go_to_step(0);
         }
-        self.go_to_step(0);
+        let seen = self.look.seen;
+        if !self.rollout.led {
+            let ready = seen.of(&self.rollout.stable_hash).ready.max(1);
+            if seen.applied && seen.stable_endpoints.unwrap_or_default() >= ready {
+                self.rollout.led = true;
+                self.rollout.phase_since = Time(self.look.now);
+            }
+            return self.wait_for("waits for endpoints of the stable pods");
+        }
+        if self.wait_routed() {
+            self.go_to_step(0);
+        }
     }
 
     /// The candidate gets its pods.
     pub(super) fn scale(&mut self) {
         let (look, seen) = (self.look, self.look.seen);
-        let pods = look.course.pods(self.index(), seen.replicas);
+        let pods = look.course.pods(self.index(), self.replicas());
         // A number of replicas that is about to be changed back counts for nothing.
         if pods != self.rollout.pods && (seen.applied || self.rollout.pods == 0) {
             self.rollout.pods = pods;
@@ -173,7 +190,10 @@ impl Run<'_, '_> {
         }
         let gone = settled && seen.others(&self.rollout.candidate_hash) == 0;
         let ready = seen.of(&self.rollout.candidate_hash).ready >= seen.replicas;
-        if gone && ready || look.desired != self.rollout.candidate {
+        // What does not get well now is for the health of the release to judge: nothing is to be held up by it.
+        let stuck =
+            seen.trouble.as_ref().is_some_and(|trouble| trouble.stuck) || self.in_phase() >= look.patience;
+        if gone && (ready || stuck) || stuck && seen.applied || look.desired != self.rollout.candidate {
             return self.close();
         }
         self.wait_for("waits until the old pods are gone");
@@ -206,10 +226,15 @@ impl Run<'_, '_> {
         let course = self.look.course;
         self.rollout.step = u32::try_from(step).unwrap_or(u32::MAX);
         self.rollout.step_name = course.steps.get(step).map(|step| step.name.clone()).unwrap_or_default();
-        self.rollout.pods = course.pods(step, self.look.seen.replicas);
+        self.rollout.pods = course.pods(step, self.replicas());
         (self.rollout.approved, self.rollout.skipped) = (None, None);
         self.rollout.step_weight = u32::from(course.steps.get(step).map_or(0, |step| step.exposure.weight()));
         self.enter(RolloutPhase::Scale);
+    }
+
+    /// Replicas of the workload now; those at the start where it cannot be read.
+    fn replicas(&self) -> u32 {
+        if self.look.seen.exists { self.look.seen.replicas } else { self.rollout.replicas }
     }
 
     /// A workload that an autoscaler makes larger needs a larger candidate.
@@ -217,7 +242,7 @@ impl Run<'_, '_> {
         if !self.look.seen.applied {
             return;
         }
-        let pods = self.look.course.pods(self.index(), self.look.seen.replicas);
+        let pods = self.look.course.pods(self.index(), self.replicas());
         self.rollout.pods = self.rollout.pods.max(pods);
     }
 
@@ -234,8 +259,10 @@ impl Run<'_, '_> {
     fn lost(&mut self) -> bool {
         let exposure = self.look.course.steps.get(self.index()).map(|step| &step.exposure);
         let routed = self.rollout.traffic.is_some() && !matches!(exposure, Some(Exposure::Nothing) | None);
-        let ready = self.look.seen.of(&self.rollout.candidate_hash).ready;
-        if !routed || ready > 0 && self.look.seen.candidate_endpoints != Some(0) {
+        let seen = self.look.seen;
+        // What cannot be read says nothing.
+        let gone = seen.exists && seen.observed && seen.of(&self.rollout.candidate_hash).ready == 0;
+        if !routed || !gone && seen.candidate_endpoints != Some(0) {
             return false;
         }
         self.rollout.exposed = 0;

@@ -33,7 +33,9 @@ pub(super) fn idle(next: &mut Next, look: &Situation<'_>) {
     if look.course.suspended {
         return;
     }
-    state.phase = RolloutPhase::Prepare;
+    if seen.observed && seen.others(&seen.current_hash) == 0 {
+        state.phase = RolloutPhase::Prepare;
+    }
     state.rollout = Some(begun(look, seen.current_hash.clone(), String::new()));
     next.wake = Some(Duration::ZERO);
 }
@@ -65,13 +67,15 @@ fn begun(look: &Situation<'_>, stable_hash: String, candidate_hash: String) -> R
         candidate: look.desired.to_owned(),
         revision: look.revision.to_owned(),
         stable_hash,
-        candidate_hash,
         replicas: look.seen.replicas,
         pods: look.course.pods(0, look.seen.replicas),
         step: 0,
         step_name: first.map(|step| step.name.clone()).unwrap_or_default(),
         steps: u32::try_from(look.course.listed()).unwrap_or(u32::MAX),
         step_weight: first.map_or(0, |step| u32::from(step.exposure.weight())),
+        // A rollout of which nothing is known has had its route led before.
+        led: !candidate_hash.is_empty(),
+        candidate_hash,
         exposed: 0,
         rewinds: false,
         weight: 0,

@@ -125,6 +125,11 @@ impl Run<'_, '_> {
         match phase {
             RolloutPhase::Restore | RolloutPhase::Clean => {}
             RolloutPhase::Retreat | RolloutPhase::Abort => {}
+            // Nothing was done for it yet.
+            RolloutPhase::Idle if !wanted => {
+                self.wake(Duration::ZERO);
+                return;
+            }
             _ if (wanted || queued) && self.is_disturbed() => self.rewind(),
             _ if wanted || queued => {}
             // What it is about is no longer wanted.
@@ -132,7 +137,8 @@ impl Run<'_, '_> {
         }
         if self.next.state.phase == phase {
             match phase {
-                RolloutPhase::Idle | RolloutPhase::Prepare => self.prepare(),
+                RolloutPhase::Idle => self.await_whole(),
+                RolloutPhase::Prepare => self.prepare(),
                 RolloutPhase::Scale => self.scale(),
                 RolloutPhase::Shift => self.shift(),
                 RolloutPhase::Hold | RolloutPhase::Bake => self.hold(),
