@@ -30,4 +30,6 @@ pub use units::{Unit, at_rest, compose, essential, failure, parts, units};
 pub use view::{Known, Place, Standing, StepView, TargetView, ended, exposure, short, standing, summary};
 
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod tests;
