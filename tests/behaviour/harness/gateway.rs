@@ -11,7 +11,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch,
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use super::{Ran, Scene, block_on, cluster};
+use super::{Ran, Scene, block_on, cluster, until};
 
 /// The Go module that has the CRDs, and the digest that the checksum database has of it.
 const MODULE: (&str, &str) =
@@ -30,7 +30,12 @@ pub fn module((module, sum): (&str, &str)) -> PathBuf {
 pub fn apply_crd(scene: &Scene, file: &Path) {
     let file = file.to_str().unwrap();
     scene.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", file]);
-    scene.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "--filename", file]);
+    // It has no conditions at all in its first moments, which kubectl takes for an error.
+    until("the kinds are served", || {
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s", "--filename", file];
+        let ran = scene.try_kubectl(&wait);
+        if ran.code == 0 { Ok(()) } else { Err(ran.stderr) }
+    });
 }
 
 /// Has the API server serve HTTPRoutes and GRPCRoutes.
