@@ -8,7 +8,8 @@ use super::course::Course;
 use super::overlay::split;
 use super::route::{Backends, Pods, ServiceNames, Split, merge, pinned};
 use crate::api::{
-    GROUP, MAX_TARGETS, RolloutPhase, RolloutPolicySpec, RouterKind, TargetKind, TargetStatus, Traffic,
+    Capacity, GROUP, MAX_TARGETS, RolloutPhase, RolloutPolicySpec, RouterKind, TargetKind, TargetStatus,
+    Traffic,
 };
 use crate::object::{Cluster, ObjectId};
 use crate::release::Release;
@@ -90,6 +91,12 @@ fn against(release: &Release, policy: &Policy) -> Vec<String> {
     let weights: Vec<_> = policy.course.steps.iter().map(|step| step.exposure.weight()).collect();
     if weights.windows(2).any(|pair| matches!(pair, [a, b] if a > b)) {
         why.push("the steps must not get lighter".to_owned());
+    }
+    if policy.course.capacity == Capacity::Shift {
+        why.push(
+            "canary.capacity Shift cannot be carried out by this version; leave it out, or set Surge"
+                .to_owned(),
+        );
     }
     if policy.course.steps.is_empty() {
         why.push("strategy has none of the members that Windlass knows".to_owned());

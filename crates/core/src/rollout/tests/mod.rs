@@ -1,2 +1,3 @@
 pub(super) mod model;
+mod policies;
 mod stories;
